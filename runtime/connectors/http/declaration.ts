@@ -4,8 +4,8 @@ import type { TlsFiles } from '../../model/tls-files.ts'
 import { isFields } from '../../model/fields.ts'
 import { auth, checkAuth, type Auth } from '../kit/auth-option.ts'
 import { timestampFormat } from '../kit/format-option.ts'
-import { OptionSet } from '../kit/option-set.ts'
-import { choice, count, duration, shown, type OptionType } from '../kit/option-types.ts'
+import { mapping, OptionSet } from '../kit/option-set.ts'
+import { choice, count, duration, flag, shown, text, type OptionType } from '../kit/option-types.ts'
 import { tls } from '../kit/tls-option.ts'
 import { httpUrl } from '../kit/url-option.ts'
 
@@ -37,6 +37,60 @@ const headers: OptionType<Readonly<Record<string, string>>> = {
     return wrong.length + taken.length === 0 ? (value as Readonly<Record<string, string>>) : undefined
   },
 }
+
+/** `data.items`: members, the outer one first; an empty text is the whole answer. */
+const memberPath: OptionType<readonly string[]> = {
+  name: 'path of members, as in `data.items`',
+  read: (value, report) => {
+    if (typeof value === 'string' && value.length <= 512) return value === '' ? [] : value.split('.')
+    report('', `must be a path of members, found ${shown(value)}`)
+    return undefined
+  },
+}
+
+export const sourceOptions = new OptionSet(
+  {
+    url: { type: httpUrl, required: 'the address to ask', doc: 'The address that is asked with GET.' },
+    headers: { type: headers, default: {}, doc: 'Headers of every request. Nothing secret belongs here.' },
+    auth,
+    tls: {
+      type: tls,
+      default: false,
+      doc: 'For https: whom to trust and who the job is. The files are read again for each connection.',
+    },
+    rows: {
+      type: memberPath,
+      default: '',
+      doc: 'Where the answer has the list of rows; the answer itself is the list without it.',
+    },
+    cursor: {
+      type: mapping({
+        parameter: {
+          type: text,
+          required: 'the parameter of the query that takes the cursor',
+          doc: 'The parameter of the query that takes the cursor.',
+        },
+        answer: { type: memberPath, doc: 'Where the answer has the next cursor.' },
+        row: { type: memberPath, doc: 'Where the last row has it, for example `id`.' },
+      }),
+      doc: 'How the next request says where the last one ended; it is part of checkpoints. Without it every answer is taken as a whole, and left out while its `ETag` stays the same.',
+    },
+    next: { type: memberPath, doc: 'Where the answer has the address of the next page, when there is one.' },
+    every: { type: duration('100ms'), default: '10s', doc: 'How long to wait behind the last page.' },
+    bounded: { type: flag, default: false, doc: 'Ends behind the last page instead.' },
+    timeout: {
+      type: duration('10ms'),
+      default: '30s',
+      doc: 'How long an answer may take before it is asked for again.',
+    },
+  },
+  (_values, written, report) => {
+    checkAuth(written, report)
+    const { cursor } = written
+    if (isFields(cursor) && (cursor['answer'] === undefined) === (cursor['row'] === undefined))
+      report('cursor', 'exactly one of answer and row is needed')
+  },
+)
 
 export const sinkOptions = new OptionSet(
   {
@@ -71,8 +125,41 @@ export const sinkOptions = new OptionSet(
 
 export const declaration: ConnectorDeclaration = {
   name: 'http',
-  doc: 'Sends rows to a service, at least once and in order. Each request has an `Idempotency-Key`, the same in all its repetitions by one attempt. Answers 408, 425, 429 and 5xx are waited out (`Retry-After` is kept, up to 5 minutes); another answer than 2xx ends the attempt with the words of the service.',
+  doc: 'Polls a service for rows: each comes once if the service gives the rows behind a cursor in the same order each time. Sends rows to a service, at least once and in order: each request has an `Idempotency-Key`, the same in all its repetitions by one attempt. Answers 408, 425, 429 and 5xx are waited out (`Retry-After` is kept, up to 5 minutes); another answer than 2xx ends the attempt with the words of the service.',
+  source: { options: sourceOptions },
   sink: { options: sinkOptions },
+}
+
+export interface HttpSourceOptions {
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly auth: Auth | undefined
+  readonly tls: TlsFiles | undefined
+  readonly rows: readonly string[]
+  readonly cursor:
+    | { readonly parameter: string; readonly from: 'answer' | 'row'; readonly path: readonly string[] }
+    | undefined
+  readonly next: readonly string[] | undefined
+  readonly everyMs: number
+  readonly bounded: boolean
+  readonly timeoutMs: number
+}
+
+/** Throws OPTIONS_INVALID. */
+export function readSourceOptions(options: Options): HttpSourceOptions {
+  const { every, timeout, tls: files, cursor, ...values } = sourceOptions.read(options)
+  return {
+    ...values,
+    tls: files === false ? undefined : files,
+    cursor:
+      cursor === undefined
+        ? undefined
+        : cursor.answer === undefined
+          ? { parameter: cursor.parameter, from: 'row', path: cursor.row ?? [] }
+          : { parameter: cursor.parameter, from: 'answer', path: cursor.answer },
+    everyMs: every,
+    timeoutMs: timeout,
+  }
 }
 
 export interface HttpSinkOptions {
