@@ -4,8 +4,14 @@ import type { Files, SecretFiles } from '../files.ts'
 import type { Objects } from '../objects.ts'
 import type { Rng } from '../rng.ts'
 import { schemeOf } from '../store.ts'
-import type { SendBytes } from './byte-http.ts'
+import { filesWithin, secretFiles } from '../reached-files.ts'
+import type { Reach } from '../../model/reach.ts'
+import { byteHttp, type SendBytes } from './byte-http.ts'
+import { realClock } from './clock.ts'
+import { realFiles } from './files.ts'
 import { openFolderObjects } from './folder-objects.ts'
+import { AddressGuard } from './guarded-lookup.ts'
+import { realRng } from './rng.ts'
 import { S3Client } from './s3-client.ts'
 import { S3CredentialChain } from './s3-credentials.ts'
 import { s3LocationOf } from './s3-location.ts'
@@ -18,6 +24,18 @@ export interface ObjectsEnvironment {
   readonly secretFiles: SecretFiles
   readonly send: SendBytes
   readonly env: Readonly<Record<string, string | undefined>>
+}
+
+/** The real world as far as a job may reach it; without a bound all of it. */
+export function objectsEnvironment(reach: Reach | undefined): ObjectsEnvironment {
+  return {
+    clock: realClock,
+    rng: realRng,
+    files: reach === undefined ? realFiles : filesWithin(realFiles, reach),
+    secretFiles: secretFiles(realFiles, reach),
+    send: byteHttp(reach === undefined ? undefined : new AddressGuard(reach.addresses)),
+    env: process.env,
+  }
 }
 
 /** Opens the storage at a URL; a plain path is a folder. Throws OBJECTS_UNSUPPORTED or OBJECTS_URL_INVALID. */

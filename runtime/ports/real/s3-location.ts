@@ -44,7 +44,8 @@ export function s3LocationOf(text: string): S3Location {
   const options = optionsOf(url.searchParams)
   const endpoint = endpointOf(options.get('endpoint'))
   const bucket = url.hostname
-  const trimmed = decodeURIComponent(url.pathname).replaceAll(/^\/+|\/+$/g, '')
+  // a place in a store has its folder behind the options (placeInStore)
+  const trimmed = decoded(`${url.pathname}${url.hash.slice(1)}`).replaceAll(/^\/+|\/+$/g, '')
   return {
     bucket,
     prefix: trimmed === '' ? '' : `${trimmed}/`,
@@ -52,6 +53,15 @@ export function s3LocationOf(text: string): S3Location {
     region: options.get('region'),
     addressing: addressingOf(options.get('addressing'), endpoint !== undefined || bucket.includes('.')),
     credentials: credentialsOf(options),
+  }
+}
+
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path).replaceAll(/\/{2,}/g, '/')
+  } catch (error) {
+    if (error instanceof URIError) throw invalid('its path has a % that is not followed by two hex digits')
+    throw error
   }
 }
 
