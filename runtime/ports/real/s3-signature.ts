@@ -28,29 +28,32 @@ export interface SignedParts {
 export function signedHeaders(parts: SignedParts, credentials: S3Credentials): Record<string, string> {
   const time = new Date(parts.nowMs).toISOString().replaceAll(/[-:]|\.\d+/g, '')
   const scope = `${time.slice(0, 8)}/${parts.region}/s3/aws4_request`
+  const bodyHash = sha256(parts.body)
   const headers: Record<string, string> = {
     ...parts.headers,
     host: parts.host,
-    'x-amz-content-sha256': sha256(parts.body),
+    'x-amz-content-sha256': bodyHash,
     'x-amz-date': time,
     ...(credentials.sessionToken === undefined ? {} : { 'x-amz-security-token': credentials.sessionToken }),
   }
-  const names = Object.keys(headers).toSorted()
+  const sorted = Object.entries(headers).toSorted(([left], [right]) => (left < right ? -1 : 1))
+  const lines = sorted.map(([name, value]) => `${name}:${value.trim()}`)
+  const names = sorted.map(([name]) => name).join(';')
   const canonical = [
     parts.method,
     parts.path,
     queryText(parts.query),
-    ...names.map((name) => `${name}:${headers[name]?.trim()}`),
+    ...lines,
     '',
-    names.join(';'),
-    headers['x-amz-content-sha256'],
+    names,
+    bodyHash,
   ].join('\n')
   const toSign = ['AWS4-HMAC-SHA256', time, scope, sha256(canonical)].join('\n')
   const key = scope.split('/').reduce<string | Buffer>((last, step) => hmac(last, step), `AWS4${credentials.secretKey}`)
   const signature = hmac(key, toSign).toString('hex')
   return {
     ...headers,
-    authorization: `AWS4-HMAC-SHA256 Credential=${credentials.accessKey}/${scope},SignedHeaders=${names.join(';')},Signature=${signature}`,
+    authorization: `AWS4-HMAC-SHA256 Credential=${credentials.accessKey}/${scope},SignedHeaders=${names},Signature=${signature}`,
   }
 }
 
