@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Objects } from '../../runtime/ports/objects.ts'
+import { storeOn } from '../../runtime/ports/objects-store.ts'
 import { byteHttp } from '../../runtime/ports/real/byte-http.ts'
 import { realClock } from '../../runtime/ports/real/clock.ts'
 import { realFiles } from '../../runtime/ports/real/files.ts'
@@ -38,6 +39,27 @@ describe.skipIf(why !== undefined)(`a real S3 server${why === undefined ? '' : `
     })
 
   objectsSuite('its objects', () => open(), { listed: 10_500, largeBytes: 20_000_000 })
+
+  test('a checkpoint store on it reads, creates once, lists sorted, and removes uploads that were cut', async () => {
+    const store = storeOn(open('one/store'))
+    await store.put('b/2', Buffer.from('two'))
+    expect(await store.createIfAbsent('b/1', Buffer.from('one'))).toBe('created')
+    expect(await store.createIfAbsent('b/1', Buffer.from('again'))).toBe('exists')
+    expect(Buffer.from((await store.get('b/1')) ?? []).toString()).toBe('one')
+    expect(await store.get('b/3')).toBeUndefined()
+    expect(await store.list('b/')).toEqual(['b/1', 'b/2'])
+    const cut = await open('one/store').begin('b/cut')
+    await cut.write(Buffer.from('x'))
+    const [unfinished = '', ...others] = await store.unfinished('b/')
+    expect(others).toEqual([])
+    await store.delete(unfinished)
+    expect(await store.unfinished('b/')).toEqual([])
+    expect(await store.list('b/')).toEqual(['b/1', 'b/2'])
+    await expect(storeOn(open('absent/store')).get('x')).rejects.toMatchObject({
+      code: 'STORE_UNAVAILABLE',
+      retriable: true,
+    })
+  })
 
   test('a wrong key and a missing bucket are refused in the words of the server', async () => {
     await expect(open('one/root', 'wrong').put('x', Buffer.from('y'))).rejects.toMatchObject({

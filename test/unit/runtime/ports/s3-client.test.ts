@@ -1,9 +1,12 @@
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { describeWithCauses } from '../../../../runtime/model/errors.ts'
 import type { Objects } from '../../../../runtime/ports/objects.ts'
 import type { ByteAnswer, ByteRequest } from '../../../../runtime/ports/real/byte-http.ts'
 import { realFiles } from '../../../../runtime/ports/real/files.ts'
-import { openObjects } from '../../../../runtime/ports/real/open-objects.ts'
+import { objectsEnvironment, openObjects } from '../../../../runtime/ports/real/open-objects.ts'
 import { signedHeaders } from '../../../../runtime/ports/real/s3-signature.ts'
 import { jumpingClock } from '../../../harness/kafka/jumping-clock.ts'
 
@@ -165,6 +168,43 @@ describe('requests to S3', () => {
     const without = scripted([], 's3://bucket', { AWS_SHARED_CREDENTIALS_FILE: '/nowhere' })
     await expect(without.objects.put('a', some)).rejects.toMatchObject({ code: 'OBJECTS_CREDENTIALS' })
     expect(without.requests).toEqual([])
+  })
+
+  test('the token of a service account stands for a role, and what it brings is renewed before it expires', async () => {
+    const token = join(mkdtempSync(join(tmpdir(), 'millrace-token-')), 'token')
+    writeFileSync(token, 'service-account-token\n')
+    const sts =
+      (expires: string): Answer =>
+      () => ({
+        status: 200,
+        headers: {},
+        body: Buffer.from(
+          `<Credentials><AccessKeyId>k</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t${expires}</SessionToken><Expiration>${expires}-01-01T00:00:00Z</Expiration></Credentials>`,
+        ),
+      })
+    const { objects, requests } = scripted([sts('2000'), sts('2100'), () => ok(), () => ok()], 's3://bucket', {
+      AWS_WEB_IDENTITY_TOKEN_FILE: token,
+      AWS_ROLE_ARN: 'arn:role',
+      AWS_REGION: 'eu-west-1',
+    })
+    await objects.put('a', some)
+    await objects.put('a', some)
+    expect(requests.map(({ url }) => new URL(url).host)).toEqual([
+      'sts.eu-west-1.amazonaws.com',
+      'sts.eu-west-1.amazonaws.com',
+      'bucket.s3.eu-west-1.amazonaws.com',
+      'bucket.s3.eu-west-1.amazonaws.com',
+    ])
+    expect(Buffer.from(requests[0]?.body ?? []).toString()).toContain('WebIdentityToken=service-account-token')
+    expect(requests[3]?.headers['x-amz-security-token']).toBe('t2100')
+  })
+
+  test('a bounded job calls neither the metadata service nor an endpoint of the machine itself', async () => {
+    const reach = { files: [], secrets: [], addresses: [] }
+    for (const url of ['s3://bucket?credentials=instance', 's3://bucket?endpoint=http://127.0.0.1:1'])
+      await expect(
+        openObjects(url, { ...objectsEnvironment(reach), env: url.includes('instance') ? {} : KEYS }).head('a'),
+      ).rejects.toSatisfy((error) => describeWithCauses(error).includes('may not be called by a job'))
   })
 
   test.each([
