@@ -4,7 +4,9 @@ import { JobLog } from '../runtime/checkpoint/job-log.ts'
 import { scopedStore } from '../runtime/checkpoint/scoped-store.ts'
 import { suggestion } from '../runtime/expressions/suggest.ts'
 import { MillraceError } from '../runtime/model/errors.ts'
-import { openFileStore } from '../runtime/ports/real/file-store.ts'
+import { objectsEnvironment, openObjects } from '../runtime/ports/real/open-objects.ts'
+import { openStore } from '../runtime/ports/real/open-store.ts'
+import { schemeOf } from '../runtime/ports/store.ts'
 
 /** Runs of a job on this machine, in the folder of their checkpoints. */
 export interface EarlierRuns {
@@ -22,7 +24,7 @@ const LOOKED_AT = 10
 
 /** Throws RUN_UNKNOWN where no run of that id has kept state: a typo must not begin from nothing. */
 export async function checkRunExists(runs: EarlierRuns, id: string): Promise<void> {
-  const ids = idsOf(runs)
+  const ids = await idsOf(runs)
   const log = ids.includes(id) ? await logOf(runs, id) : undefined
   if (log !== undefined && log.attempt > 0) return
   throw new MillraceError('RUN_UNKNOWN', `no run "${id}" of the job ${runs.job} has kept state in ${runs.store}`, {
@@ -33,7 +35,7 @@ export async function checkRunExists(runs: EarlierRuns, id: string): Promise<voi
 
 /** The newest run that has state and has neither finished nor been suspended; undefined when there is none. */
 export async function unfinishedRun(runs: EarlierRuns): Promise<string | undefined> {
-  for (const id of idsOf(runs).slice(0, LOOKED_AT)) {
+  for (const id of (await idsOf(runs)).slice(0, LOOKED_AT)) {
     const log = await logOf(runs, id)
     if (log?.newest !== undefined && log.ended !== 'finished') return id
   }
@@ -41,7 +43,8 @@ export async function unfinishedRun(runs: EarlierRuns): Promise<string | undefin
 }
 
 /** The newest first. */
-function idsOf(runs: EarlierRuns): string[] {
+async function idsOf(runs: EarlierRuns): Promise<string[]> {
+  if (schemeOf(runs.store) !== 'file') return idsInObjects(runs)
   const folder = join(runs.store, folderOf(runs))
   if (!existsSync(folder)) return []
   return readdirSync(folder, { withFileTypes: true })
@@ -51,9 +54,20 @@ function idsOf(runs: EarlierRuns): string[] {
     .map(({ name }) => name)
 }
 
+/** The newest object of a run says when it was last alive. */
+async function idsInObjects(runs: EarlierRuns): Promise<string[]> {
+  const folder = `${folderOf(runs)}/`
+  const newest = new Map<string, number>()
+  for await (const { path, modifiedMs } of openObjects(runs.store, objectsEnvironment(undefined)).list(folder)) {
+    const id = path.slice(folder.length).split('/')[0] ?? ''
+    newest.set(id, Math.max(newest.get(id) ?? 0, modifiedMs))
+  }
+  return [...newest].sort(([, a], [, b]) => b - a).map(([id]) => id)
+}
+
 /** Undefined when it cannot be read: what another version wrote is no reason to refuse a new run. */
 async function logOf(runs: EarlierRuns, id: string): Promise<Awaited<ReturnType<typeof JobLog.read>> | undefined> {
-  const store = scopedStore(openFileStore(runs.store), `${folderOf(runs)}/${id}`)
+  const store = scopedStore(openStore(runs.store), `${folderOf(runs)}/${id}`)
   try {
     return await JobLog.read(store)
   } catch (error) {

@@ -14,6 +14,7 @@ import { makeFolder } from '../runtime/ports/real/durable-file.ts'
 import { realHttp } from '../runtime/ports/real/http.ts'
 import { createLogger } from '../runtime/ports/real/logger.ts'
 import { realPorts } from '../runtime/ports/real/ports.ts'
+import { schemeOf } from '../runtime/ports/store.ts'
 import { createWorker, startCoordinator } from '../runtime/processes.ts'
 import { standardConsole } from './console.ts'
 import { checkRunExists, type EarlierRuns, unfinishedRun } from './earlier-runs.ts'
@@ -124,10 +125,11 @@ function restoreLocation({ restore, resume }: RunOptions, spec: unknown): string
 }
 
 /**
- * The store's folder, made when it is missing. Throws STORE_UNAVAILABLE when it cannot be written: nothing is
+ * The store's folder, made when it is missing; the URL of a store that is no folder. Throws STORE_UNAVAILABLE when it cannot be written: nothing is
  * started then.
  */
 async function openedStore(written: string | undefined): Promise<string> {
+  if (written !== undefined && schemeOf(written) !== 'file') return written
   const folder =
     written !== undefined && /^file:/i.test(written)
       ? fileURLToPath(written)

@@ -2,6 +2,7 @@ import { declaration as console } from './connectors/console/declaration.ts'
 import { declaration as delta } from './connectors/delta/declaration.ts'
 import { declaration as druid } from './connectors/druid/declaration.ts'
 import { declaration as file } from './connectors/file/declaration.ts'
+import { declaration as http } from './connectors/http/declaration.ts'
 import { declaration as kafka } from './connectors/kafka/declaration.ts'
 import { declaration as kudu } from './connectors/kudu/declaration.ts'
 import { declaration as nexmark } from './connectors/nexmark/declaration.ts'
@@ -14,6 +15,7 @@ export const builtinConnectors = new Connectors([
   { declaration: delta, load: () => import('./connectors/delta/connector.ts') },
   { declaration: druid, load: () => import('./connectors/druid/real/connector.ts') },
   { declaration: file, load: () => import('./connectors/file/connector.ts') },
+  { declaration: http, load: () => import('./connectors/http/connector.ts') },
   { declaration: kafka, load: () => import('./connectors/kafka/real/connector.ts') },
   { declaration: kudu, load: () => import('./connectors/kudu/real/connector.ts') },
   { declaration: nexmark, load: () => import('./connectors/nexmark/connector.ts') },

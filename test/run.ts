@@ -8,6 +8,7 @@ import { fetchKafka, kafkaBedMissing } from './harness/beds/kafka-bed.ts'
 import { fetchKudu, kuduBedMissing } from './harness/beds/kudu-bed.ts'
 import { buildKube, kubeBedMissing } from './harness/beds/kube-bed.ts'
 import { fetchPython, pythonBedMissing } from './harness/beds/python-bed.ts'
+import { fetchS3, s3BedMissing } from './harness/beds/s3-bed.ts'
 import { formatDuration } from './harness/beds/progress.ts'
 import { endWithStarter } from '../cli/end-with-starter.ts'
 
@@ -40,6 +41,7 @@ const RINGS: readonly Ring[] = [
       await fetchKafka(),
       await fetchDruid(),
       ...(kuduBedMissing() === undefined ? [await fetchKudu()] : []),
+      ...(s3BedMissing() === undefined ? [await fetchS3()] : []),
       ...(pythonBedMissing() === undefined ? [await fetchPython()] : []),
     ],
   },

@@ -1,3 +1,4 @@
+import { placeInStore } from '../../runtime/ports/store.ts'
 import type { StreamJob } from '../api/stream-job.ts'
 
 /**
@@ -9,6 +10,6 @@ export function stateLocation(
   { path }: { path: string },
   store: string,
 ): string {
-  const root = (spec.checkpoints?.store ?? store).replace(/\/+$/, '')
-  return `${root}/${namespace ?? ''}/${name}/${uid ?? ''}/${path.slice(0, path.lastIndexOf('/'))}`
+  const folder = `${namespace ?? ''}/${name}/${uid ?? ''}/${path.slice(0, path.lastIndexOf('/'))}`
+  return placeInStore(spec.checkpoints?.store ?? store, folder)
 }

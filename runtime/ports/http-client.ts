@@ -12,7 +12,7 @@ export interface HttpClient {
 }
 
 export interface OutgoingRequest {
-  method: 'GET' | 'POST'
+  method: 'GET' | 'POST' | 'PUT'
   url: string
   headers: Readonly<Record<string, string>>
   body?: string
@@ -24,4 +24,6 @@ export interface OutgoingRequest {
 export interface HttpAnswer {
   status: number
   body: string
+  /** By their names in lower case; of several of one name all, with commas between. Absent where nobody asks for them. */
+  headers?: Readonly<Record<string, string>>
 }

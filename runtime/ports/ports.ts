@@ -21,9 +21,12 @@ export interface Ports {
   httpClient: HttpClient
   /** Loads the modules a job names. */
   modules: ModuleLoader
-  /** Opens the store named in the job (`file:///…`, or a plain path). Throws MillraceError STORE_UNSUPPORTED. */
+  /** Opens the store named in the job (`s3://…`, `file:///…`, or a plain path). Throws MillraceError STORE_UNSUPPORTED. */
   openStore(url: string): Store
-  /** Opens the storage for objects at a URL (`file:///…`, or a plain path). */
+  /**
+   * Opens the storage that a connector names (`s3://bucket/prefix?endpoint=…`, `file:///…` or a plain path), as far as
+   * the job may reach it. Throws OBJECTS_UNSUPPORTED or OBJECTS_URL_INVALID (domain user).
+   */
   openObjects(url: string): Objects
   /** For state that does not fit into memory. */
   openScratchFile: OpenScratchFile

@@ -1,10 +1,18 @@
 /** The kinds of stores, as their URLs begin. `real/open-store.ts` opens each. */
-export const STORE_SCHEMES = ['file'] as const
+export const STORE_SCHEMES = ['file', 's3'] as const
 export type StoreScheme = (typeof STORE_SCHEMES)[number]
 
 /** The scheme of a store's URL; a plain path is a folder, as `file:` is. */
 export function schemeOf(url: string): string {
   return /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase() ?? 'file'
+}
+
+/**
+ * The place of a folder in a store, as `openStore` opens it. A URL with options keeps them in the middle: the folder
+ * follows `#`, so that the place still ends with the folder.
+ */
+export function placeInStore(url: string, folder: string): string {
+  return url.includes('?') ? `${url}#/${folder}` : `${url.replace(/\/+$/, '')}/${folder}`
 }
 
 export function isStoreScheme(scheme: string): scheme is StoreScheme {

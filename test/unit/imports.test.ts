@@ -46,7 +46,7 @@ function breaksLayers({ from, to }: Edge): boolean {
 
 /** What planning loads of connectors. */
 const isDeclaration = (path: string): boolean =>
-  /^runtime\/connectors\/(?:registry\.ts|kit\/.*|[^/]+\/declaration\.ts)$/.test(path)
+  /^runtime\/connectors\/(?:registry\.ts|kit\/.*|[^/]+\/(?:declaration\.ts|declared\/.*))$/.test(path)
 
 describe('imports', () => {
   const runtime = importEdges(sourceFiles('runtime'))

@@ -1,11 +1,13 @@
 import type { ConnectorDeclaration, Options } from '../../graph/connector-declaration.ts'
 import { checkPlainPassword, SINK_TABLE, toSinkOptions, type KafkaSinkOptions } from '../kafka/declaration.ts'
+import { auth, checkAuth, type Auth } from '../kit/auth-option.ts'
 import { recordFormat } from '../kit/format-option.ts'
 import { isFields } from '../../model/fields.ts'
 import type { TlsFiles } from '../../model/tls-files.ts'
 import { mapping, OptionSet } from '../kit/option-set.ts'
 import { duration, only, shown, text, type OptionType } from '../kit/option-types.ts'
 import { tls } from '../kit/tls-option.ts'
+import { httpUrl } from '../kit/url-option.ts'
 
 const READ_AS_JSON = 'the supervisor of the datasource reads JSON'
 
@@ -34,17 +36,6 @@ export const sinkOptions = new OptionSet(
     if (written['brokers'] !== undefined && written['topic'] === undefined) report('topic', 'is needed beside brokers')
   },
 )
-
-const url: OptionType<string> = {
-  name: 'http or https address',
-  read: (value, report) => {
-    const read = typeof value === 'string' && URL.canParse(value) ? new URL(value) : undefined
-    const isPlain = read !== undefined && read.username === '' && read.password === '' && read.search === ''
-    if (isPlain && (read.protocol === 'http:' || read.protocol === 'https:')) return String(value)
-    report('', `must be an http or https address without login and query, found ${shown(value)}`)
-    return undefined
-  },
-}
 
 /** Read as milliseconds. */
 const time: OptionType<number> = {
@@ -77,7 +68,7 @@ const LAST_MS = Date.parse('9999-12-31T23:59:59.999Z')
 export const sourceOptions = new OptionSet(
   {
     url: {
-      type: url,
+      type: httpUrl,
       required: 'the address of a router or broker',
       doc: 'The router or a broker, as in `http://druid-router:8888`.',
     },
@@ -86,6 +77,7 @@ export const sourceOptions = new OptionSet(
       default: false,
       doc: 'For https: whom to trust and who the job is. The files are read again for each connection.',
     },
+    auth,
     datasource: {
       type: text,
       doc: 'The datasource whose published segments are read; either this or `query` is needed.',
@@ -110,6 +102,7 @@ export const sourceOptions = new OptionSet(
     },
   },
   (values, written, report) => {
+    checkAuth(written, report)
     if ((written['datasource'] === undefined) === (written['query'] === undefined))
       report('datasource', 'exactly one of datasource and query is needed')
     if (written['query'] !== undefined)
@@ -134,15 +127,27 @@ export interface SegmentsToRead {
 
 export interface DruidSourceOptions {
   readonly url: string
+  readonly auth: Auth | undefined
   readonly tls: TlsFiles | undefined
   readonly reads: SegmentsToRead | { readonly kind: 'query'; readonly query: string }
 }
 
 /** Throws OPTIONS_INVALID. */
 export function readSourceOptions(options: Options): DruidSourceOptions {
-  const { url: at, tls: files, datasource = '', query, from, to, filter, continuous } = sourceOptions.read(options)
+  const {
+    url: at,
+    auth: login,
+    tls: files,
+    datasource = '',
+    query,
+    from,
+    to,
+    filter,
+    continuous,
+  } = sourceOptions.read(options)
   return {
     url: at,
+    auth: login,
     tls: files === false ? undefined : files,
     reads:
       query !== undefined

@@ -3,6 +3,7 @@ import { clipped } from '../../model/clipped.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { TlsFiles } from '../../model/tls-files.ts'
 import type { Ports } from '../../ports/ports.ts'
+import { authHeaders, type Auth } from '../kit/auth-option.ts'
 import { eventBounds, type EventBounds } from './event-bounds.ts'
 import type { SegmentRange } from './segment-range.ts'
 
@@ -32,6 +33,8 @@ export interface EventPage {
   readonly bounds: EventBounds
 }
 
+type QueryPorts = Pick<Ports, 'clock' | 'httpClient' | 'secretFiles'>
+
 /**
  * The queries of a source, at a router or broker. Everything rejects with a MillraceError: DRUID_UNREACHABLE and
  * DRUID_NOT_SERVED pass by themselves, DRUID_REFUSED has Druid's own words.
@@ -41,16 +44,18 @@ export interface EventPage {
 export class DruidQueries {
   readonly #url: string
   readonly #tls: TlsFiles | undefined
-  readonly #ports: Pick<Ports, 'clock' | 'httpClient'>
+  readonly #auth: Auth | undefined
+  readonly #ports: QueryPorts
   readonly #signal: AbortSignal
 
   constructor(
-    at: { url: string; tls: TlsFiles | undefined },
-    ports: Pick<Ports, 'clock' | 'httpClient'>,
+    at: { url: string; tls: TlsFiles | undefined; auth: Auth | undefined },
+    ports: QueryPorts,
     signal: AbortSignal,
   ) {
     this.#url = at.url.replace(/\/$/, '')
     this.#tls = at.tls
+    this.#auth = at.auth
     this.#ports = ports
     this.#signal = signal
   }
@@ -188,7 +193,11 @@ export class DruidQueries {
       const { status, body: answer } = await this.#ports.httpClient.send({
         method: 'POST',
         url: `${this.#url}${path}`,
-        headers: { 'content-type': 'application/json', accept: 'application/json' },
+        headers: {
+          'content-type': 'application/json',
+          accept: 'application/json',
+          ...(await authHeaders(this.#auth, this.#url, this.#ports.secretFiles)),
+        },
         body: JSON.stringify(body),
         tls: this.#tls,
         signal: AbortSignal.any([this.#signal, impatient.signal]),

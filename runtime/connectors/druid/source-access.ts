@@ -12,9 +12,9 @@ export class DruidAccess {
   readonly #queries: DruidQueries
   readonly #trouble: TroubleReporter
 
-  constructor(context: SourceContext, { url, tls }: DruidSourceOptions) {
+  constructor(context: SourceContext, { url, tls, auth }: DruidSourceOptions) {
     this.#context = context
-    this.#queries = new DruidQueries({ url, tls }, context.ports, this.#closing.signal)
+    this.#queries = new DruidQueries({ url, tls, auth }, context.ports, this.#closing.signal)
     this.#trouble = new TroubleReporter(context.ports.clock, (error) => {
       context.reportTrouble(error)
     })

@@ -9,8 +9,8 @@ import { mapping, OptionSet, type OptionValues, type ValuesSoFar } from '../kit/
 import { choice, count, duration, flag, secretFile, shown, text, type OptionType } from '../kit/option-types.ts'
 import { tls } from '../kit/tls-option.ts'
 import { isFields } from '../../model/fields.ts'
-import { metadataProblems, valueSchema, type MetadataFields } from './metadata-fields.ts'
-import { fieldsBesideValue, sinkFieldProblems, writtenSchema } from './sink-fields.ts'
+import { metadataProblems, valueSchema, type MetadataFields } from './declared/metadata-fields.ts'
+import { fieldsBesideValue, sinkFieldProblems, writtenSchema } from './declared/sink-fields.ts'
 import type { Isolation, KafkaCredentials } from './client.ts'
 import type { WritableCodec } from './compression.ts'
 

@@ -11,7 +11,7 @@ import { PartitionFetcher } from './partition-fetcher.ts'
 import type { FetchedChunk, FetchState } from './partition-fetcher.ts'
 import { RecordBatchReader } from './record-batch-reader.ts'
 import { RecordColumns } from './record-columns.ts'
-import type { MetadataRows, RecordPlace } from './metadata-fields.ts'
+import type { MetadataRows, RecordPlace } from './metadata-rows.ts'
 import { TroubleReporter } from '../kit/trouble-reporter.ts'
 import { partitionOf, positionAt, positionOf } from './split-position.ts'
 

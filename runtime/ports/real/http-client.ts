@@ -28,7 +28,11 @@ export class RealHttpClient implements HttpClient {
 
   async send(request: OutgoingRequest): Promise<HttpAnswer> {
     const response = await this.#answerOf(request)
-    return { status: response.status, body: await bodyOf(response, request) }
+    return {
+      status: response.status,
+      body: await bodyOf(response, request),
+      headers: Object.fromEntries(response.headers),
+    }
   }
 
   async #answerOf({ method, url, headers, body, tls, signal }: OutgoingRequest): Promise<Response> {

@@ -47,7 +47,7 @@ describe('file store', () => {
     await expect(openFileStore(folder).put('../outside', text('no'))).rejects.toMatchObject({
       code: 'STORE_PATH_INVALID',
     })
-    expect(() => openStore('s3://bucket/x')).toThrow(expect.objectContaining({ code: 'STORE_UNSUPPORTED' }))
+    expect(() => openStore('ftp://host/x')).toThrow(expect.objectContaining({ code: 'STORE_UNSUPPORTED' }))
   })
 
   test('a store that cannot be written says so with the path and the reason, and may be retried', async () => {

@@ -1,5 +1,5 @@
-import type { OptionProblem } from '../../graph/connector-declaration.ts'
-import { fieldOf, type Schema } from '../../model/schema.ts'
+import type { OptionProblem } from '../../../graph/connector-declaration.ts'
+import { fieldOf, type Schema } from '../../../model/schema.ts'
 
 /** The options of a sink that name fields. */
 export interface SinkFields {
