@@ -39,15 +39,7 @@ export function signedHeaders(parts: SignedParts, credentials: S3Credentials): R
   const sorted = Object.entries(headers).toSorted(([left], [right]) => (left < right ? -1 : 1))
   const lines = sorted.map(([name, value]) => `${name}:${value.trim()}`)
   const names = sorted.map(([name]) => name).join(';')
-  const canonical = [
-    parts.method,
-    parts.path,
-    queryText(parts.query),
-    ...lines,
-    '',
-    names,
-    bodyHash,
-  ].join('\n')
+  const canonical = [parts.method, parts.path, queryText(parts.query), ...lines, '', names, bodyHash].join('\n')
   const toSign = ['AWS4-HMAC-SHA256', time, scope, sha256(canonical)].join('\n')
   const key = scope.split('/').reduce<string | Buffer>((last, step) => hmac(last, step), `AWS4${credentials.secretKey}`)
   const signature = hmac(key, toSign).toString('hex')
