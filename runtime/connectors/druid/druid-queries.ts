@@ -4,12 +4,14 @@ import { MillraceError } from '../../model/errors.ts'
 import type { TlsFiles } from '../../model/tls-files.ts'
 import type { Ports } from '../../ports/ports.ts'
 import { authHeaders, type Auth } from '../kit/auth-option.ts'
-import { eventBounds, type EventBounds } from './event-bounds.ts'
+import { jsonItems, type ItemBounds } from '../kit/json-items.ts'
 import type { SegmentRange } from './segment-range.ts'
 
 /** Below what a router waits for its broker (`druid.router.http.readTimeout`, 15 minutes by default). */
 const ANSWER_MS = 120_000
 const SEGMENTS_A_PAGE = 5000
+/** Where a scan query (`resultFormat: list`) has its rows. */
+const EVENTS = ['*', 'events']
 /** Segments of granularity ALL, whose end no ISO date can say. */
 const END_OF_TIME = '146140482-04-24T15:36:27.903Z'
 
@@ -30,7 +32,7 @@ export interface DruidSegment {
 /** Events of one range, in the order of the segment, which is the same for every query. */
 export interface EventPage {
   readonly bytes: Buffer
-  readonly bounds: EventBounds
+  readonly bounds: ItemBounds
 }
 
 type QueryPorts = Pick<Ports, 'clock' | 'httpClient' | 'secretFiles'>
@@ -137,7 +139,7 @@ export class DruidQueries {
     })
     this.#listOf(answer)
     const bytes = Buffer.from(answer)
-    const bounds = eventBounds(bytes)
+    const bounds = jsonItems(bytes, EVENTS)
     if (bounds.starts.length < limit) throw this.#notServed(range)
     return { bytes, bounds }
   }
