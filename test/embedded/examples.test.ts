@@ -22,6 +22,26 @@ describe('the tour', () => {
     expect(code, stderr).toBe(0)
     expect(stdout.trim().split('\n')).toEqual([2, 4, 6, 8, 10].map((number) => JSON.stringify({ number })))
   })
+
+  test('rows that went into a Delta table come back', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'millrace-tour-'))
+    try {
+      cpSync(join(ROOT, 'examples', 'tour'), folder, { recursive: true })
+      const outputs: string[] = []
+      for (const job of ['delta.yaml', 'delta-back.yaml']) {
+        const { code, stdout, stderr } = await startMillraceIn(ROOT, 'run', join(folder, job), '--in-process').ended
+        expect(code, stderr).toBe(0)
+        outputs.push(stdout)
+      }
+      const prices = (outputs[1] ?? '')
+        .trim()
+        .split('\n')
+        .map((line) => (JSON.parse(line) as { price: string }).price)
+      expect(prices.sort()).toEqual(['12.30', '12.31', '9.99'])
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  })
 })
 
 // A job that ends with nothing to show for it is not an example: its filter may name what the data does not have.

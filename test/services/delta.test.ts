@@ -89,6 +89,25 @@ describe.skipIf(pythonBedMissing() !== undefined)('a Delta table', () => {
     },
   )
 
+  test('whose log was cleaned up behind a checkpoint is read whole, and no more from the versions that are gone', async () => {
+    const table = join(folder, 'table')
+    await runPython('write_delta.py', [table, 'append=0+3', 'append=3+3', 'append=6+3', 'checkpoint', 'append=9+3'])
+    for (const version of [0, 1, 2]) rmSync(join(table, '_delta_log', `${String(version).padStart(20, '0')}.json`))
+    const context = sourceContext({ verb: { connector: 'delta' }, schema: SCHEMA, baseDir: folder })
+    const snapshot = connector.source({ path: 'table' })
+    expect(await readAll({ connector: snapshot, context, maxRows: 5, interruptions: 1 })).toHaveLength(12)
+    const source = connector.source({ path: 'table', startingVersion: 1, continuous: { every: '100ms' } })
+    const reader = source.reader({ ...context, slot: 0, parallelism: 1 }, compileRowClass(SCHEMA))
+    await reader.open(await source.enumerator(context).discover([], 1))
+    const poll = async (): Promise<never> => {
+      for (;;) expect(await reader.poll(100)).toBeUndefined()
+    }
+    await expect(poll()).rejects.toMatchObject({
+      code: 'DELTA_VERSION_GONE',
+      message: expect.stringContaining('version 1'),
+    })
+  })
+
   test('that delta-rs compacted is not read twice, and one of which it deleted rows stops the source', async () => {
     const table = join(folder, 'table')
     await runPython('write_delta.py', [table, 'append=0+3', 'append=3+3', 'optimize', 'append=6+3'])

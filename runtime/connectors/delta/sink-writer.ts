@@ -63,7 +63,7 @@ export class DeltaWriter implements SinkWriter {
     const committables = recovered.map((one) => parseCommittable(one, this.#files.name, operatorId))
     const partitionBy = await this.#retry.run('opening', PATIENCE_MS, () => this.#appends.prepare())
     this.#parts = new TableParts({
-      files: this.#files,
+      put: (path, parts) => this.#retry.run('writing', PATIENCE_MS, () => this.#files.put(path, parts)),
       schema,
       partitionBy,
       compression: this.#options.compression,

@@ -5,7 +5,6 @@ import { fieldsOf, type Field, type Row, type Schema } from '../../model/schema.
 import type { NewFile } from './committable.ts'
 import { fileStatistics } from './file-statistics.ts'
 import { partitionFolder, partitionText } from './partition-values.ts'
-import type { TableFiles } from './table-files.ts'
 
 /** What all files that are being written hold together; the largest is ended when it is more. */
 const MAX_HELD_BYTES = 64 * 1024 * 1024
@@ -19,7 +18,8 @@ interface OpenPart {
 }
 
 export interface TablePartsOptions {
-  readonly files: TableFiles
+  /** Durable and whole when resolved. */
+  put(path: string, parts: readonly Uint8Array[]): Promise<void>
   readonly schema: Schema
   /** Its fields are in no file: the log has their values. */
   readonly partitionBy: readonly string[]
@@ -112,12 +112,12 @@ export class TableParts {
     const part = this.#open.get(key)
     if (part === undefined) return
     this.#open.delete(key)
-    const { files, partitionBy } = this.#options
+    const { partitionBy } = this.#options
     const summary = part.writer.end()
     const bytes = [...part.ready, ...part.writer.take()]
     const folder = partitionBy.map((name, index) => partitionFolder(name, part.values[index] ?? null)).join('')
     const path = `${folder}${this.#options.newName()}`
-    await files.put(path, bytes)
+    await this.#options.put(path, bytes)
     this.#written.push({
       path,
       partition: partitionBy.map((name, index) => [name, part.values[index] ?? null]),

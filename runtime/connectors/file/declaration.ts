@@ -12,7 +12,7 @@ export interface FileSourceOptions {
 
 export interface FileSinkOptions {
   path: string
-  format: RecordFormat
+  format: RecordFormat | 'parquet'
   timestampFormat: TimestampFormat
 }
 
@@ -20,7 +20,7 @@ export interface FileDeadLetterOptions {
   path: string
 }
 
-const sourceFormat: OptionType<RecordFormat | 'parquet'> = {
+const fileFormatOrParquet: OptionType<RecordFormat | 'parquet'> = {
   name: '`json`, `csv`, `raw` or `parquet`, or one of them with its options',
   opens: (value) => (value === 'parquet' ? [] : (fileFormat.opens?.(value) ?? [])),
   read: (value, report) => (value === 'parquet' ? value : fileFormat.read(value, report)),
@@ -30,7 +30,7 @@ export const sourceOptions = new OptionSet(
   {
     path: { type: filePaths, doc: 'The files to read; either this or `paths` is needed.' },
     paths: { type: filePaths, doc: 'Several files to read as one stream.' },
-    format: { type: sourceFormat, required: 'json, csv, raw or parquet', doc: 'How the records are written.' },
+    format: { type: fileFormatOrParquet, required: 'json, csv, raw or parquet', doc: 'How the records are written.' },
     rate,
   },
   (_values, written, report) => {
@@ -41,7 +41,7 @@ export const sourceOptions = new OptionSet(
 
 export const sinkOptions = new OptionSet({
   path: { type: filePath, required: 'the folder for the part files', doc: 'The folder for the part files.' },
-  format: { type: fileFormat, default: 'json', doc: 'How rows are written.' },
+  format: { type: fileFormatOrParquet, default: 'json', doc: 'How rows are written.' },
   timestampFormat: { type: timestampFormat, default: 'iso', doc: 'How JSON and CSV print timestamps.' },
 })
 
@@ -61,7 +61,10 @@ export const declaration: ConnectorDeclaration = {
   },
   sink: {
     options: sinkOptions,
-    checkSchema: (options, schema) => formatProblems(sinkOptions.read(options).format, schema, 'write'),
+    checkSchema: (options, schema) => {
+      const { format } = sinkOptions.read(options)
+      return format === 'parquet' ? [] : formatProblems(format, schema, 'write')
+    },
   },
   deadLetters: { options: deadLetterOptions },
 }

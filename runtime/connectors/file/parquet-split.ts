@@ -44,7 +44,8 @@ export async function openParquetFile(files: Pick<Files, 'sizeBytes' | 'read'>, 
         const bytes = await files.read(path, start, (end ?? this.byteLength) - start)
         return bytes.byteOffset === 0 && bytes.byteLength === bytes.buffer.byteLength
           ? (bytes.buffer as ArrayBuffer)
-          : bytes.slice().buffer
+          : // `slice` of a Buffer would be a view
+            new Uint8Array(bytes).buffer
       },
     }
     // its search for columns of geometry walks over the schema, which is checked only then, and may not end

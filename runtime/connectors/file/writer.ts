@@ -1,12 +1,12 @@
 import type { Batch } from '../../memory/batch.ts'
 import { basename, dirname, join } from 'node:path'
-import { RecordBuffer } from '../../formats/record-buffer.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { CheckpointId } from '../../model/ids.ts'
 import type { Committable } from '../../model/snapshot.ts'
 import { mayPass } from '../../ports/file-errors.ts'
 import type { SinkContext, SinkWriter } from '../sink.ts'
 import type { FileSinkOptions } from './declaration.ts'
+import { partContent, type PartContent } from './part-content.ts'
 import { partPrefix } from './part-names.ts'
 import { resolvePath } from './paths.ts'
 
@@ -24,7 +24,7 @@ export class FileWriter implements SinkWriter {
   readonly #context: SinkContext
   readonly #folder: string
   readonly #options: FileSinkOptions
-  #lines: RecordBuffer | undefined
+  #content: PartContent | undefined
   readonly #prefix: string
   #part = 0
   #pending: { from: string; to: string } | undefined
@@ -37,26 +37,24 @@ export class FileWriter implements SinkWriter {
     this.#prefix = `${partPrefix(context.jobUid)}${context.operatorId}-`
   }
 
+  get takesColumns(): boolean {
+    return this.#options.format === 'parquet'
+  }
+
   /** Recovered files may be anyone's, and others may still have to commit theirs: nothing is deleted yet. */
   async open(recovered: readonly Committable[]): Promise<void> {
-    const { schema, ports, baseDir } = this.#context
-    const { format, timestampFormat } = this.#options
-    this.#lines = new RecordBuffer(await format.writer({ schema, ports, baseDir, timestampFormat }))
+    this.#content = await partContent(this.#context, this.#options)
     await this.#publish(recovered)
   }
 
   async write(batch: Batch): Promise<void> {
-    const { count } = batch
-    const rows = batch.rows()
-    const lines = this.#open()
-    for (let index = 0; index < count; index++) {
-      const row = rows[index]
-      if (row !== undefined) lines.addLine(row)
-    }
-    if (lines.sizeBytes >= BUFFER_BYTES) await this.#flush()
+    const content = this.#open()
+    content.add(batch)
+    if (content.sizeBytes >= BUFFER_BYTES) await this.#flush()
   }
 
   async prepareCommit(_checkpoint: CheckpointId): Promise<Committable[]> {
+    this.#open().end()
     await this.#flush()
     const pending = this.#pending
     if (!pending) return []
@@ -77,38 +75,40 @@ export class FileWriter implements SinkWriter {
   }
 
   async close(): Promise<void> {
-    this.#lines = undefined
+    this.#content = undefined
     if (this.#pending) await this.#context.ports.files.delete(this.#pending.from)
     this.#pending = undefined
   }
 
   async #flush(): Promise<void> {
-    const lines = this.#open()
-    if (lines.sizeBytes === 0) return
+    const content = this.#open()
+    if (content.sizeBytes === 0) return
     const { from } = (this.#pending ??= await this.#newPart())
-    const bytes = lines.take()
+    const bytes = content.take()
     await this.#attempt('write', from, () => this.#context.ports.files.append(from, bytes))
   }
 
   /** Skips names that exist: they are of an earlier run whose store was thrown away, and its output stays. */
   async #newPart(): Promise<{ from: string; to: string }> {
     const { files } = this.#context.ports
+    const { format } = this.#options
+    const suffix = format === 'parquet' ? format : (format.file?.suffix ?? 'bin')
     for (;;) {
-      const name = `${this.#prefix}${this.#context.slot}-${this.#context.attempt}-${this.#part++}.${this.#options.format.file?.suffix ?? 'bin'}`
+      const name = `${this.#prefix}${this.#context.slot}-${this.#context.attempt}-${this.#part++}.${suffix}`
       const part = { from: join(this.#folder, `.${name}${SUFFIX}`), to: join(this.#folder, name) }
       if (await files.exists(part.to)) continue
       await this.#attempt('write', part.from, () => files.delete(part.from))
-      const head = this.#options.format.file?.head?.(this.#context.schema)
+      const head = format === 'parquet' ? undefined : format.file?.head?.(this.#context.schema)
       if (head !== undefined)
         await this.#attempt('write', part.from, () => files.append(part.from, Buffer.from(`${head}\n`)))
       return part
     }
   }
 
-  #open(): RecordBuffer {
-    if (this.#lines === undefined)
+  #open(): PartContent {
+    if (this.#content === undefined)
       throw new MillraceError('FILE_SINK_NOT_OPEN', `the file sink ${this.#context.operatorId} was used before open`)
-    return this.#lines
+    return this.#content
   }
 
   async #publish(committables: readonly Committable[]): Promise<void> {

@@ -1,4 +1,5 @@
 import { RowBatch } from '../../../../runtime/memory/batch.ts'
+import { existsSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
@@ -6,6 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { connector } from '../../../../runtime/connectors/file/connector.ts'
 import type { Schema } from '../../../../runtime/model/schema.ts'
 import { expectExactlyOnceSink } from '../../../harness/connector-conformance.ts'
+import { readParquet } from '../../../harness/parquet-batches.ts'
 import { quietPorts } from '../../../harness/source-context.ts'
 
 const SCHEMA: Schema = { fields: [{ name: 'id', type: 'long', nullable: false }] }
@@ -116,6 +118,22 @@ test.each<[string, (part: { from: string; to: string }) => { from: string; to: s
   await expect(writer.open([changed(part)])).rejects.toMatchObject({ code: 'COMMITTABLE_INVALID' })
   expect(await readFile(join(folder, 'theirs'), 'utf8')).toBe('theirs')
   expect(await visibleLines()).toEqual([])
+})
+
+test('as Parquet, part files hold every completed checkpoint once, through crashes and other parallelism', async () => {
+  const results = join(folder, 'results')
+  const rowsOf = async (name: string): Promise<string[]> =>
+    (await readParquet(join(results, name), SCHEMA)).map((row) => JSON.stringify(row))
+  await expectExactlyOnceSink({
+    connector: connector.sink({ path: 'results', format: 'parquet' }),
+    context: context('job-1'),
+    row: (n) => ({ id: n }),
+    visible: async () => {
+      const names = existsSync(results) ? await readdir(results) : []
+      return (await Promise.all(names.filter((name) => !name.startsWith('.')).map(rowsOf))).flat()
+    },
+    show: (row) => JSON.stringify(row),
+  })
 })
 
 test('a folder that is a file is refused for good, with its name', async () => {

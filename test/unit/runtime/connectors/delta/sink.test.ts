@@ -272,6 +272,25 @@ test('when the folder is a file, that is reported with its name', async () => {
   expect(existsSync(join(table(), '_delta_log'))).toBe(false)
 })
 
+test.each([
+  ['tables/a', ['tables/a']],
+  ['file:///tables/a', ['/tables/a']],
+  ['s3://bucket/a', []],
+])('of the table %s the operator checks the files %j', (path, files) => {
+  const opened = declaration.sink?.options.opens?.({ path }) ?? []
+  expect(opened.map(({ file }) => file)).toEqual(files)
+})
+
+test('when the table is a file URL, it lies there', async () => {
+  const writer = connector
+    .sink({ path: `file://${table()}` })
+    .writer({ ...deltaSinkContext('/nowhere', SCHEMA), slot: 0, attempt: 1 })
+  await writer.open([])
+  await writer.write(new RowBatch([{ id: 1 }]))
+  await writer.commit(await writer.prepareCommit(1))
+  expect(await ids()).toEqual([1])
+})
+
 test.each<[Record<string, string>, object, string]>([
   [{ id: 'time' }, {}, 'Delta has no type'],
   [{ id: 'long', ID: 'long' }, {}, 'same column'],
