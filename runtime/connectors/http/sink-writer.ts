@@ -77,7 +77,6 @@ export class HttpSinkWriter implements SinkWriter {
   }
 
   async prepareCommit(): Promise<[]> {
-    await this.#sending
     this.#send()
     await this.#sending
     this.#throwFailure()
@@ -97,22 +96,23 @@ export class HttpSinkWriter implements SinkWriter {
   #linger(): void {
     if (this.#waiting === 0 || this.#cancelLinger !== undefined) return
     this.#cancelLinger = this.#context.ports.clock.after(this.#options.lingerMs, () => {
-      this.#cancelLinger = undefined
-      this.#sending = this.#sending.then(() => this.#request())
+      this.#send()
     })
   }
 
+  /** Sends what waits, behind what was sent before. */
   #send(): void {
     this.#cancelLinger?.()
     this.#cancelLinger = undefined
-    this.#sending = this.#request()
-  }
-
-  /** Sends what waits. Never rejects: the next call of the writer does. */
-  async #request(): Promise<void> {
-    if (this.#waiting === 0 || this.#failure !== undefined) return
+    if (this.#waiting === 0) return
     this.#waiting = 0
     const body = bodyOf(this.#options.body, this.#lines.take().toString('utf8'))
+    this.#sending = this.#sending.then(() => this.#request(body))
+  }
+
+  /** Never rejects: the next call of the writer does. */
+  async #request(body: string): Promise<void> {
+    if (this.#failure !== undefined) return
     const { jobUid, operatorId, slot, attempt } = this.#context
     const key = `${jobUid}-${operatorId}-${slot}-${attempt}-${++this.#requests}`
     try {

@@ -133,6 +133,21 @@ describe('continuous reading', () => {
     expect(await idsOf(restored, 1, clock)).toEqual([5])
   })
 
+  test('reads the tablet of a range that is added while it runs from its beginning', async () => {
+    const { kudu, discover, reader, clock } = bed(20, 2, { continuous })
+    const late = kudu.tablets.pop()
+    const known = await discover()
+    expect(known).toHaveLength(1)
+    const opened = await reader(known)
+    const first = kudu.tablets[0]?.rows.size ?? 0
+    const read = await idsOf(opened, first, clock)
+    if (late !== undefined) kudu.tablets.push(late)
+    const all = await discover(opened.snapshot())
+    opened.addSplits?.(all.filter(({ id }) => !known.some((split) => split.id === id)))
+    read.push(...(await idsOf(opened, 20 - first, clock)))
+    expect(read.sort((a, b) => a - b)).toEqual([...Array(20).keys()])
+  })
+
   test('leaves a tablet that is dropped with its range, and reads the others', async () => {
     const { kudu, discover, reader, clock } = bed(20, 2, { continuous })
     const opened = await reader(await discover())
