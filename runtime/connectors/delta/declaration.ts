@@ -2,12 +2,12 @@ import type { ConnectorDeclaration, OptionProblem } from '../../graph/connector-
 import { fieldOf, type Field, type Schema } from '../../model/schema.ts'
 import { valueTypeText } from '../../model/value-type.ts'
 import { mapping, OptionSet, type OptionValues } from '../kit/option-set.ts'
-import { choice, count, duration, filePath, textList } from '../kit/option-types.ts'
+import { choice, count, duration, storagePath, textList } from '../kit/option-types.ts'
 
 const path = {
-  type: filePath,
+  type: storagePath,
   required: 'the folder of the table',
-  doc: 'The folder of the table, with `_delta_log` in it.',
+  doc: 'The folder of the table, with `_delta_log` in it, or its place in S3: `s3://bucket/table?endpoint=…` (options as in docs/checkpoints.md).',
 } as const
 
 export const sinkOptions = new OptionSet({

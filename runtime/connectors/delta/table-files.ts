@@ -1,6 +1,7 @@
 import { MillraceError } from '../../model/errors.ts'
 import type { Objects } from '../../ports/objects.ts'
 import type { Ports } from '../../ports/ports.ts'
+import { schemeOf } from '../../ports/store.ts'
 import { resolvePath } from '../file/paths.ts'
 
 /** A log entry or pointer that is longer is refused, so that a broken table takes no memory. */
@@ -8,7 +9,7 @@ const MAX_READ_BYTES = 256 * 1024 * 1024
 
 /** Opens the storage of the table that the option `path` names. */
 export function openTableFiles(ports: Pick<Ports, 'openObjects'>, baseDir: string, path: string): TableFiles {
-  const place = resolvePath(baseDir, path)
+  const place = schemeOf(path) === 'file' ? resolvePath(baseDir, path) : path
   return new TableFiles(place, ports.openObjects(place))
 }
 
