@@ -153,9 +153,11 @@ describe('what bad input and bad surroundings get on the embedded cluster', () =
   })
 
   test('when its checkpoint store is of an unknown kind, it is told as a mistake of the spec', async () => {
-    const job = await create('odd-store', endlessJob({ store: 's3://bucket/x' }))
+    const job = await create('odd-store', endlessJob({ store: 'ftp://host/x' }))
     const seen = await job.whenSeen('told', (one) => conditionOf(one, 'Ready')?.reason === 'SpecInvalid')
-    expect(seen.status?.message).toContain('spec.checkpoints.store: there is no store of kind "s3" [STORE_UNSUPPORTED]')
+    expect(seen.status?.message).toContain(
+      'spec.checkpoints.store: there is no store of kind "ftp" [STORE_UNSUPPORTED]',
+    )
     expect(await job.pods()).toEqual([])
   })
 

@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type S3Bed, s3BedMissing, startS3 } from '../harness/beds/s3-bed.ts'
+import { pythonBedMissing, runPython } from '../harness/beds/python-bed.ts'
 import { waitFor } from '../harness/beds/wait-for.ts'
+import { deltaActions } from '../harness/delta-table.ts'
 import { descendantsOf, startMillrace } from '../harness/processes.ts'
 
 const why = s3BedMissing()
@@ -16,7 +18,7 @@ describe.skipIf(why !== undefined)(`checkpoints in S3${why === undefined ? '' : 
   let s3: S3Bed
 
   beforeAll(async () => {
-    s3 = await startS3({ dir: join(dir, 's3'), buckets: ['state'] })
+    s3 = await startS3({ dir: join(dir, 's3'), buckets: ['state', 'lake'] })
     process.env['AWS_ACCESS_KEY_ID'] = s3.accessKey
     process.env['AWS_SECRET_ACCESS_KEY'] = s3.secretKey
   }, LONG_MS)
@@ -60,6 +62,27 @@ describe.skipIf(why !== undefined)(`checkpoints in S3${why === undefined ? '' : 
         .flatMap((name) => readFileSync(join(out, name), 'utf8').trimEnd().split('\n'))
         .map((line) => (JSON.parse(line) as { number: number }).number)
       expect(written.toSorted((a, b) => a - b)).toEqual(Array.from({ length: ROWS }, (_, n) => n))
+    },
+    LONG_MS,
+  )
+
+  test.skipIf(pythonBedMissing() !== undefined)(
+    'a Delta table in S3 that a killed and resumed job wrote is read by delta-rs, each row once',
+    async () => {
+      const file = join(dir, 'delta.yaml')
+      const endpoint = encodeURIComponent(s3.endpoint)
+      const lake = `sink: { delta: { path: 's3://lake/table?endpoint=${endpoint}' } }`
+      writeFileSync(file, jobOf(`s3://state/delta?endpoint=${endpoint}`).replace('sink: { file: { path: out } }', lake))
+      const table = join(s3.folderOf('lake'), 'table')
+      const first = startMillrace('run', file)
+      await waitFor('two versions', PATIENCE_MS, () => Promise.resolve(deltaActions(table).length > 2), first.stderr)
+      for (const { pid } of descendantsOf(first.process.pid ?? 0)) process.kill(pid, 'SIGKILL')
+      first.process.kill('SIGKILL')
+      const [, run = ''] = /run (run-[0-9a-f]+)/.exec((await first.ended).stderr) ?? []
+      expect((await startMillrace('run', file, '--resume', run).ended).code).toBe(0)
+      const [found] = (await runPython('read_delta.py', [table])) as { rows: Record<string, string | null>[] }[]
+      const written = found?.rows.map(({ number }) => Number(number)).toSorted((a, b) => a - b)
+      expect(written).toEqual(Array.from({ length: ROWS }, (_, n) => n))
     },
     LONG_MS,
   )

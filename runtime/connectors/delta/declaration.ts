@@ -2,27 +2,12 @@ import type { ConnectorDeclaration, OptionProblem } from '../../graph/connector-
 import { fieldOf, type Field, type Schema } from '../../model/schema.ts'
 import { valueTypeText } from '../../model/value-type.ts'
 import { mapping, OptionSet, type OptionValues } from '../kit/option-set.ts'
-import { choice, count, duration, filePath, textList, type OptionType } from '../kit/option-types.ts'
-
-/** A path below the folder of the job, an absolute one, or a URL of any storage for objects. */
-export function isUrl(path: string): boolean {
-  return /^[a-z][a-z0-9+.-]*:\/\//i.test(path)
-}
-
-const tablePath: OptionType<string> = {
-  ...filePath,
-  name: 'folder or URL of a storage',
-  // other storages are bounded where they are called
-  opens: (value) => {
-    const text = String(value).replace(/^file:\/\//i, '')
-    return isUrl(text) ? [] : (filePath.opens?.(text) ?? [])
-  },
-}
+import { choice, count, duration, storagePath, textList } from '../kit/option-types.ts'
 
 const path = {
-  type: tablePath,
+  type: storagePath,
   required: 'the folder of the table',
-  doc: 'The folder of the table, with `_delta_log` in it.',
+  doc: 'The folder of the table, with `_delta_log` in it, or its place in S3: `s3://bucket/table?endpoint=…` (options as in docs/checkpoints.md).',
 } as const
 
 export const sinkOptions = new OptionSet({

@@ -1,7 +1,7 @@
 import { MillraceError } from '../../model/errors.ts'
 import type { Objects } from '../../ports/objects.ts'
 import type { Ports } from '../../ports/ports.ts'
-import { isUrl } from './declaration.ts'
+import { schemeOf } from '../../ports/store.ts'
 import { resolvePath } from '../file/paths.ts'
 
 /** A log entry or pointer that is longer is refused, so that a broken table takes no memory. */
@@ -9,7 +9,8 @@ const MAX_READ_BYTES = 256 * 1024 * 1024
 
 /** Opens the storage of the table that the option `path` names. */
 export function openTableFiles(ports: Pick<Ports, 'openObjects'>, baseDir: string, path: string): TableFiles {
-  const place = isUrl(path) ? path : resolvePath(baseDir, path)
+  const isPath = schemeOf(path) === 'file' && !/^file:/i.test(path)
+  const place = isPath ? resolvePath(baseDir, path) : path
   return new TableFiles(place, ports.openObjects(place))
 }
 

@@ -1,6 +1,8 @@
+import { fileURLToPath } from 'node:url'
 import { redacted } from '../../model/redacted.ts'
 import { parseDurationMs } from '../../model/time.ts'
 import type { OpenedFile } from '../../graph/connector-declaration.ts'
+import { schemeOf } from '../../ports/store.ts'
 import type { ReportOption } from '../../graph/unknown-options.ts'
 
 /** How one option is written and read. */
@@ -27,6 +29,18 @@ export const text: OptionType<string> = {
 
 /** A file or folder that the connector opens. */
 export const filePath: OptionType<string> = { ...text, opens: (file) => [{ path: '', file: String(file), as: 'file' }] }
+
+/** A folder, or the URL of another storage for objects: that is no file of the pod, and is bounded by its address. */
+export const storagePath: OptionType<string> = {
+  ...text,
+  opens: (place) =>
+    schemeOf(String(place)) === 'file' ? [{ path: '', file: folderOf(String(place)), as: 'file' }] : [],
+}
+
+/** A folder is named by its path, or by a `file:` URL. */
+function folderOf(place: string): string {
+  return /^file:/i.test(place) ? fileURLToPath(place) : place
+}
 
 /** A file of a mounted Secret. */
 export const secretFile: OptionType<string> = {

@@ -412,7 +412,7 @@ const BAD: [what: string, yaml: string, code: string, path: string][] = [
   ['negative replicas', `replicas: -1\n${around('filter: v > 1')}`, 'TYPE_MISMATCH', 'spec.replicas'],
   [
     'a store of another kind',
-    `checkpoints: { store: s3://bucket }\n${around('filter: v > 1')}`,
+    `checkpoints: { store: ftp://host/folder }\n${around('filter: v > 1')}`,
     'STORE_UNSUPPORTED',
     'spec.checkpoints.store',
   ],
