@@ -32,9 +32,19 @@ export const filePath: OptionType<string> = { ...text, opens: (file) => [{ path:
 
 /** A folder, or the URL of another storage for objects: that is no file of the pod, and is bounded by its address. */
 export const storagePath: OptionType<string> = {
-  ...text,
+  name: 'folder or URL of a storage',
+  read: (value, report) => {
+    const place = text.read(value, report)
+    if (place === undefined || !/^file:/i.test(place) || isFolderUrl(place)) return place
+    report('', `${shown(place)} names no folder of this machine`, 'write file:///folder, or its path alone')
+    return undefined
+  },
   opens: (place) =>
     schemeOf(String(place)) === 'file' ? [{ path: '', file: folderOf(String(place)), as: 'file' }] : [],
+}
+
+function isFolderUrl(url: string): boolean {
+  return URL.canParse(url) && new URL(url).host === '' && !/%2f|%00/i.test(url)
 }
 
 /** A folder is named by its path, or by a `file:` URL. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { builtinConnectors } from '../../../../runtime/builtin-connectors.ts'
 import { mapping, OptionSet } from '../../../../runtime/connectors/kit/option-set.ts'
-import { choice, count, duration, flag, text } from '../../../../runtime/connectors/kit/option-types.ts'
+import { choice, count, duration, flag, storagePath, text } from '../../../../runtime/connectors/kit/option-types.ts'
 import type { OptionDescriptions } from '../../../../runtime/graph/connector-declaration.ts'
 
 const SET = new OptionSet(
@@ -78,3 +78,23 @@ test('the default of every option of every connector is a value that the option 
       if (role !== undefined) checkDefaults(role.options.table)
   expect(wrong).toEqual([])
 })
+
+test.each([
+  ['folder', [{ path: '', file: 'folder', as: 'file' }]],
+  ['file:///data/table', [{ path: '', file: '/data/table', as: 'file' }]],
+  ['s3://bucket/table', []],
+])('a storage at %s opens these files of the pod: %j', (place, opened) => {
+  const problems: string[] = []
+  expect(storagePath.read(place, (_path, message) => problems.push(message))).toBe(place)
+  expect(storagePath.opens?.(place)).toEqual(opened)
+  expect(problems).toEqual([])
+})
+
+test.each(['file://host/table', 'file:///a%2Fb', 'file:///a%00'])(
+  'the storage %s is refused where it is written',
+  (place) => {
+    const problems: string[] = []
+    expect(storagePath.read(place, (_path, message) => problems.push(message))).toBeUndefined()
+    expect(problems).toEqual([`${JSON.stringify(place)} names no folder of this machine`])
+  },
+)
