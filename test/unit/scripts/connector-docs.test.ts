@@ -15,8 +15,11 @@ describe('the documentation of connectors', () => {
     expect(page, 'run: node cli/node.js scripts/connector-docs.ts').toBe(connectorPage(declaration))
   })
 
-  test('every page belongs to a connector', () => {
-    expect(readdirSync(FOLDER).sort()).toEqual(declarations.map(({ name }) => `${name}.md`).sort())
+  test('every page belongs to a connector, and the overview links to each', () => {
+    const pages = readdirSync(FOLDER).filter((file) => file !== 'README.md')
+    expect(pages.sort()).toEqual(declarations.map(({ name }) => `${name}.md`).sort())
+    const overview = readFileSync(join(FOLDER, 'README.md'), 'utf8')
+    expect(declarations.filter(({ name }) => !overview.includes(`${name}.md`))).toEqual([])
   })
 
   test('every option is explained in one sentence', () => {
