@@ -16,6 +16,8 @@ import { columnsToWrite, type WrittenColumn } from './table-columns.ts'
 const PATIENCE_MS = 600_000
 /** One request a tablet and this many rows cost Kudu the least (measured: bench/README.md). */
 const ROWS_A_REQUEST = 1000
+/** Rows that wait while a request of their tablet is under way. */
+const MOST_WAITING_ROWS = 4 * ROWS_A_REQUEST
 const BYTES_A_REQUEST = 4 * 1024 * 1024
 
 interface Opened {
@@ -77,11 +79,14 @@ export class KuduSinkWriter implements SinkWriter {
     for (let index = 0; index < batch.count; index++) {
       const row = rows[index]
       if (row === undefined) continue
-      const lane = await this.#add(row)
-      if (lane.operations.count < ROWS_A_REQUEST && lane.operations.sizeBytes < BYTES_A_REQUEST) continue
-      // a tablet that is slower than the job holds the job back
-      await lane.underWay
-      this.#send(lane)
+      const added = this.#add(row)
+      const lane = added instanceof Promise ? await added : added
+      const { count, sizeBytes } = lane.operations
+      if (count < ROWS_A_REQUEST && sizeBytes < BYTES_A_REQUEST) continue
+      // a tablet that is slower than the job holds the job back; the others have their rows meanwhile
+      if (lane.underWay !== undefined && (count >= MOST_WAITING_ROWS || sizeBytes >= BYTES_A_REQUEST))
+        await lane.underWay
+      if (lane.underWay === undefined) this.#send(lane)
       this.#throwFailure()
     }
   }
@@ -100,15 +105,18 @@ export class KuduSinkWriter implements SinkWriter {
   }
 
   async #flush(): Promise<void> {
-    for (const lane of this.#lanes.values()) {
-      await lane.underWay
-      if (lane.operations.count > 0) this.#send(lane)
-    }
-    for (const lane of this.#lanes.values()) await lane.underWay
+    await Promise.all([...this.#lanes.values()].map((lane) => this.#flushLane(lane)))
     this.#throwFailure()
   }
 
-  async #add(row: Row): Promise<Lane> {
+  async #flushLane(lane: Lane): Promise<void> {
+    await lane.underWay
+    if (lane.operations.count > 0) this.#send(lane)
+    await lane.underWay
+  }
+
+  /** A promise only for a row of a tablet that is not known yet. */
+  #add(row: Row): Lane | Promise<Lane> {
     const opened = this.#open()
     const cells = opened.columns.map(({ column, field, cellOf }) => {
       const value = row[field.name]
@@ -124,7 +132,12 @@ export class KuduSinkWriter implements SinkWriter {
       )
     })
     const key = opened.keyOf(cells)
-    const tablet = rangeHolding(opened.tablets, key) ?? (await this.#newTablet(Buffer.from(key), row))
+    const tablet = rangeHolding(opened.tablets, key)
+    if (tablet !== undefined) return this.#put(tablet, cells)
+    return this.#newTablet(Buffer.from(key), row).then((found) => this.#put(found, cells))
+  }
+
+  #put(tablet: Tablet, cells: readonly (Cell | null)[]): Lane {
     const lane = this.#laneOf(tablet)
     lane.operations.add(OPERATION[this.#options.mode], cells)
     return lane
@@ -165,9 +178,13 @@ export class KuduSinkWriter implements SinkWriter {
   #send(lane: Lane): void {
     const { operations } = lane
     lane.operations = this.#operations()
-    lane.underWay = this.#request(lane.tablet, operations).catch((error: unknown) => {
-      this.#failure ??= error
-    })
+    lane.underWay = this.#request(lane.tablet, operations)
+      .catch((error: unknown) => {
+        this.#failure ??= error
+      })
+      .finally(() => {
+        lane.underWay = undefined
+      })
   }
 
   async #request(tablet: Tablet, operations: RowOperations): Promise<void> {
