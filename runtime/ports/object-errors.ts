@@ -34,7 +34,7 @@ export function objectLost(storage: string, { path, sizeBytes }: PreparedUpload)
   )
 }
 
-/** What stands in a checkpoint is input. */
+/** A token in a checkpoint is input. */
 export function uploadInvalid({ path, token }: PreparedUpload): MillraceError {
   return new MillraceError(
     'OBJECT_UPLOAD_INVALID',

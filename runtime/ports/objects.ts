@@ -51,10 +51,10 @@ export interface Upload {
   discard(): Promise<void>
 }
 
-/** What `complete` needs, as a checkpoint keeps it: a JSON value. Read back from a checkpoint it is input, and is checked. */
+/** A checkpoint keeps this for `complete`: a JSON value. Read back from a checkpoint it is input, and is checked. */
 export interface PreparedUpload {
   readonly path: string
   readonly sizeBytes: number
-  /** What the storage itself has to know: a temporary name, the id and the parts of a multipart upload. */
+  /** Known to the storage alone: a temporary name, the id and the parts of a multipart upload. */
   readonly token: string
 }

@@ -12,7 +12,7 @@ export interface SuiteLimits {
   readonly largeBytes: number
 }
 
-/** What every object storage promises (runtime/ports/objects.ts). `open` gives the same root each time of a test. */
+/** The promises of every object storage (runtime/ports/objects.ts). `open` gives the same root each time of a test. */
 export function objectsSuite(name: string, open: () => Objects, limits: SuiteLimits): void {
   describe(name, () => {
     test(`of ${RACERS} callers that create the same path exactly one gets created, and its bytes stay`, async () => {

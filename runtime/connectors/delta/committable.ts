@@ -18,7 +18,7 @@ export interface PreparedFiles {
 }
 
 /**
- * What a checkpoint keeps of one writer: all that it prepared and did not see committed, oldest first.
+ * The part of a checkpoint that belongs to one writer: all that it prepared and did not see committed, oldest first.
  *
  * Each writer, that is each slot of each attempt, is an application of its own to Delta, and the ids of its checkpoints
  * are the versions of its `txn`. A commit adds the files of all versions that the table does not know yet and names the

@@ -8,7 +8,7 @@ import type { TableColumn } from './table-schema.ts'
 
 /** How rows of the job come from the rows of a table's files. */
 export interface FileRows {
-  /** What is read of a file: no partition columns, and JSON as its text. */
+  /** The columns that a file has: no partition columns, and JSON as its text. */
   readonly schema: Schema
   readonly rowClass: RowClass
   /** The row of the job. Throws RECORD_INVALID. */

@@ -39,7 +39,7 @@ export async function* readCheckpoint(files: TableFiles, path: string): AsyncGen
   }
 }
 
-/** What the reader of Parquet needs of a table's storage. */
+/** The storage of a table as the reader of Parquet needs it. */
 export function parquetBytes(files: TableFiles): Parameters<typeof openParquetFile>[0] {
   return {
     async sizeBytes(path) {

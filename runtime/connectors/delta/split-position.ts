@@ -3,7 +3,7 @@ import { membersOf } from '../../model/fields.ts'
 import type { Json, Split } from '../../model/snapshot.ts'
 
 /**
- * What a split reads. A snapshot is dealt to `of` splits, file by file; the changes are one split, for versions have an
+ * The work of a split. A snapshot is distributed to `of` splits, file by file; the changes are one split, for versions have an
  * order.
  */
 export type SplitKind =

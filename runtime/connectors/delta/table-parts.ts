@@ -6,7 +6,7 @@ import type { NewFile } from './committable.ts'
 import { fileStatistics } from './file-statistics.ts'
 import { partitionFolder, partitionText } from './partition-values.ts'
 
-/** What all files that are being written hold together; the largest is ended when it is more. */
+/** All files that are being written hold this much together at most; beyond it the largest is ended. */
 const MAX_HELD_BYTES = 64 * 1024 * 1024
 /** Each holds a page of every column: of more partitions at once, the one that was written to least lately is ended. */
 const MAX_OPEN_PARTS = 64

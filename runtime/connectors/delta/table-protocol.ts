@@ -18,7 +18,7 @@ const APPENDABLE: ReadonlySet<string> = new Set([
   'generatedColumns',
   'identityColumns',
 ])
-/** What the metadata of a column says when the writer has to check or make its values. */
+/** Keys in the metadata of a column whose values the writer would have to check or make. */
 const COLUMN_RULES = ['delta.invariants', 'delta.generationExpression', 'delta.identity.start']
 const NEWEST_READER = 3
 const NEWEST_WRITER = 7
@@ -27,7 +27,7 @@ const FEATURES_WRITER = 7
 /** Before features had names, from this version on a reader had to know column mapping. */
 const MAPPING_READER = 2
 
-/** What a new table asks of others: the oldest protocol, which every reader and writer knows. */
+/** A new table asks for the oldest protocol, which every reader and writer knows. */
 export const NEW_PROTOCOL = { minReaderVersion: 1, minWriterVersion: 2 } as const
 
 /** Throws DELTA_FEATURE_UNKNOWN for a table that this source would read wrongly. */

@@ -18,13 +18,13 @@ export interface TableVersionsOptions {
   readonly onRemove: 'fail' | 'ignore'
 }
 
-/** What the versions of a table hold for the splits of a reader. */
+/** The versions of a table, as the splits of a reader need them. */
 export class TableVersions {
   readonly #options: TableVersionsOptions
   readonly #snapshots: DeltaLog
   /** Followed for as long as the source runs, so it does not keep the files of the table. */
   readonly #changes: DeltaLog
-  /** Of the version that was looked at last; columns may be added later. */
+  /** The rows of the version that was looked at last; columns may be added later. */
   #fileRows: FileRows | undefined
 
   constructor(options: TableVersionsOptions) {

@@ -115,7 +115,7 @@ export const sourceOptions = new OptionSet(
   },
 )
 
-/** What a source that names a datasource reads: rows from `fromMs` to before `toMs`. */
+/** A source that names a datasource reads its rows from `fromMs` to before `toMs`. */
 export interface SegmentsToRead {
   readonly kind: 'segments'
   readonly datasource: string

@@ -28,7 +28,7 @@ interface Cursor {
   matched: number | undefined
 }
 
-/** What was asked for a cursor and has come: rows of its first range, or the ranges of its next window. */
+/** The answer for a cursor: rows of its first range, or the ranges of its next window. */
 type Answer =
   | { kind: 'page'; cursor: Cursor; page: EventPage; matched: number; taken: number }
   | { kind: 'end'; cursor: Cursor }

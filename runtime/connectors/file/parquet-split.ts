@@ -18,7 +18,7 @@ const PARSERS: Partial<ParquetParsers> = {
   dateFromDays: (days: number) => new Date(days * 86_400_000),
 }
 
-/** What is finer than a millisecond is cut, before 1970 too. A double holds the microseconds of some 285 years only. */
+/** Microseconds are cut to milliseconds, before 1970 too. A double holds the microseconds of some 285 years only. */
 function wholeMillis(units: bigint, perMilli: number): number {
   const approximate = Number(units)
   if (Number.isSafeInteger(approximate)) return Math.floor(approximate / perMilli)

@@ -4,7 +4,7 @@ import type { Batch } from '../../memory/batch.ts'
 import type { SinkContext } from '../sink.ts'
 import type { FileSinkOptions } from './declaration.ts'
 
-/** What goes into one part file. */
+/** The content of one part file. */
 export interface PartContent {
   add(batch: Batch): void
   /** Bytes that `take` would give now. */

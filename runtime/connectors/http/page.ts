@@ -9,7 +9,7 @@ import type { HttpSourceOptions } from './declaration.ts'
 /** A cursor or link that is longer is none. */
 const LONGEST_CURSOR = 4096
 
-/** What one answer says. */
+/** One answer. */
 export interface Page {
   readonly bytes: Buffer
   readonly rows: ItemBounds

@@ -7,7 +7,7 @@ export const POLL_SPLIT = 'poll'
 
 /** Which page is read: what the next request asks for, and how many rows of its answer were emitted. */
 export interface PollPosition {
-  /** What the service named as the place to go on from; null before the first answer. */
+  /** The place that the service named to continue from; null before the first answer. */
   readonly cursor: string | null
   /** The page that the service named as the next one; null for the address of the job. */
   readonly next: string | null

@@ -37,7 +37,7 @@ export interface KafkaSourceOptions extends KafkaConnectionOptions {
   /** How often new partitions are looked for. */
   partitionDiscoveryMs: number
   metadata: MetadataFields | undefined
-  /** What becomes of records without a value. */
+  /** Records without a value are refused, or become rows. */
   tombstones: 'refuse' | 'rows'
 }
 

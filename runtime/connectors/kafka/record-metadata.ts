@@ -4,10 +4,10 @@ const LOG_APPEND_TIME_BIT = 0b1000
 const ATTRIBUTES_AT = 21
 const FIRST_TIMESTAMP_AT = 27
 const MAX_TIMESTAMP_AT = 35
-/** What a record without a time says. */
+/** A record without a time has this one. */
 const NO_TIMESTAMP = -1
 
-/** What a record of a batch says beside its value. A null key, and a null value of a header, end before they start. */
+/** The key, time and headers of a record. A null key, and a null value of a header, end before they start. */
 export interface Metadata {
   readonly timestamp: number | null
   readonly keyStart: number

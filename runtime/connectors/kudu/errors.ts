@@ -1,9 +1,9 @@
 import { MillraceError } from '../../model/errors.ts'
 
-/** Who refused a call: the RPC layer, a master or a tablet server. Each has codes of its own. */
+/** The layer that refused a call: each has codes of its own. */
 export type KuduLayer = 'rpc' | 'master' | 'tablet server'
 
-/** What a server answered in place of a result. */
+/** A server answered with an error in place of a result. */
 export class KuduServerError extends Error {
   readonly layer: KuduLayer
   readonly code: number

@@ -27,7 +27,7 @@ interface Opened {
   readonly tablets: readonly Tablet[]
 }
 
-/** What waits for one tablet, and what is on its way there. */
+/** The rows that wait for one tablet, and the request that is on its way there. */
 interface Lane {
   readonly tablet: Tablet
   operations: RowOperations

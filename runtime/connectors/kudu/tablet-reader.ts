@@ -148,7 +148,7 @@ export class TabletReader implements SourceReader {
     }
   }
 
-  /** Of a block that is read again the first rows were emitted already. */
+  /** The first rows of a block that is read again were emitted already. */
   #take(cursor: Cursor, block: ScanBlock): void {
     const { skip } = cursor.position
     if (block.count > skip) this.#block = { cursor, block, next: skip }

@@ -31,7 +31,7 @@ const STEP_ROWS = 64
 /** A longer text is no bound of a row group: it would be in the footer twice. */
 const MAX_BOUND_BYTES = 256
 
-/** What is known of a column's values. */
+/** Statistics of a column's values. */
 export interface ColumnSummary {
   readonly nulls: number
   readonly bounds: Bounds | undefined

@@ -30,13 +30,13 @@ export interface PageValues {
   addColumn(columns: Columns, nulls: Uint8Array | undefined, from: number, to: number): void
   /** Adds a value as a row carries it, never null. */
   addValue(value: unknown): void
-  /** Of the page so far. */
+  /** The size of the page so far. */
   readonly sizeBytes: number
   /** The page so far; valid until something is added. */
   takePage(): EncodedValues
   /** Called at the end of a row group: PLAIN values that its pages refer to, valid until something is added. */
   takeDictionary?(): { readonly bytes: Uint8Array; readonly count: number } | undefined
-  /** Of the values since the last call. */
+  /** The statistics of the values since the last call. */
   takeBounds(): Bounds | undefined
   /** A bound as the statistics of a row group write it. */
   boundBytes(bound: number | Uint8Array): Uint8Array

@@ -14,11 +14,11 @@ const OPTIONAL = 1
 
 export interface ParquetOptions {
   readonly compression: ParquetCompression
-  /** What JSON and values with a shape are annotated as. */
+  /** JSON and values with a shape are annotated as this. */
   readonly jsonAs: 'json' | 'text'
 }
 
-/** What is known of a whole file, by the place of the field in the schema. */
+/** Statistics of a whole file, by the place of the field in the schema. */
 export interface ParquetSummary {
   readonly rows: number
   readonly columns: readonly ColumnSummary[]
@@ -54,7 +54,7 @@ export class ParquetWriter {
     this.#isBounded = schema.fields.map(() => true)
   }
 
-  /** Of the file so far, and of what is held in memory. */
+  /** The size of the file so far, with all that is held in memory. */
   get sizeBytes(): number {
     return this.#offset + this.#chunks.reduce((sum, chunk) => sum + chunk.sizeBytes, 0)
   }

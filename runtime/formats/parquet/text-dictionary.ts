@@ -1,6 +1,6 @@
 const FIRST_SLOTS = 256
 const FIRST_BYTES = 4 * 1024
-/** What a reader holds of a column beside the page: a dictionary beyond that saves nothing. */
+/** A reader holds the dictionary beside the page: a larger one saves nothing. */
 const MAX_BYTES = 1024 * 1024
 const MAX_ENTRIES = 64 * 1024
 /** So many bytes at each end of a long text are hashed. */

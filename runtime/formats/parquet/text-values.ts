@@ -145,7 +145,7 @@ export class TextValues implements PageValues {
   }
 }
 
-/** Of a Buffer, `slice` would be a view. */
+/** `slice` of a Buffer would be a view. */
 function copyOf(bytes: Uint8Array, start: number, end: number): Uint8Array {
   return new Uint8Array(bytes.subarray(start, end))
 }

@@ -27,7 +27,7 @@ export interface S3Request {
   readonly body?: Uint8Array
   readonly maxBytes?: number
   readonly idleMs?: number
-  /** What is being done, for messages: `read "a/b"`. */
+  /** Names the call in messages: `read "a/b"`. */
   readonly doing: string
   /** Codes of S3 that the caller understands; every other error is thrown. */
   readonly expects?: readonly string[]

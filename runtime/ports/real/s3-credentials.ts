@@ -159,7 +159,7 @@ async function fromWebIdentity(at: CredentialEnvironment, tokenFile: string, rol
   })
 }
 
-/** What ECS and EKS Pod Identity give to a container. */
+/** ECS and EKS Pod Identity give these to a container. */
 async function fromContainer(at: CredentialEnvironment): Promise<S3Credentials> {
   const relative = at.env['AWS_CONTAINER_CREDENTIALS_RELATIVE_URI']
   const url = relative === undefined ? at.env['AWS_CONTAINER_CREDENTIALS_FULL_URI'] : `http://169.254.170.2${relative}`

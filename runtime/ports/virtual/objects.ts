@@ -2,7 +2,7 @@ import { checkObjectPath, objectLost, objectMissing, objectsUnavailable, uploadI
 import type { Objects, PreparedUpload, StoredObject } from '../objects.ts'
 import type { VirtualWorld } from './world.ts'
 
-/** What a call suffers: an error before its effect, one after it (a lost answer), or none. */
+/** A fault of a call: an error before its effect, one after it (a lost answer), or none. */
 export type ObjectsFault = 'before' | 'after' | undefined
 
 const NAME = 'the storage in memory'

@@ -51,7 +51,7 @@ export function valueSchema({ fields }: Schema, metadata: MetadataFields | undef
   return { fields: fields.filter(({ name }) => !taken.has(name)) }
 }
 
-/** What is wrong with the fields that metadata goes to. Paths are relative to the options of the source. */
+/** Returns the mistakes in the fields that metadata goes to. Paths are relative to the options of the source. */
 export function metadataProblems(
   { fields }: Schema,
   metadata: MetadataFields | undefined,

@@ -1,7 +1,7 @@
 import { message, repeated } from './protobuf.ts'
 
 /**
- * What a client needs of Kudu's protocol, 1.12 to 1.19: a part of the fields of src/kudu/rpc/rpc_header.proto,
+ * The part of Kudu's protocol, 1.12 to 1.19, that a client needs: some of the fields of src/kudu/rpc/rpc_header.proto,
  * common/{common,wire_protocol}.proto, master/master.proto and tserver/{tserver,tserver_service}.proto of apache/kudu.
  */
 const hostPort = message({ host: [1, 'text'], port: [2, 'int'] })

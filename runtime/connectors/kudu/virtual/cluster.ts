@@ -16,7 +16,7 @@ interface VirtualTablet extends Tablet {
   readonly rows: Map<string, Version[]>
 }
 
-/** What happens to the next calls in place of their answer. */
+/** A mishap of the next call in place of its answer. */
 export type Mishap = 'unreachable' | 'notTheLeader' | 'scannerExpired' | 'throttled'
 
 /** One table of a cluster in memory, with time that only writes move on. */
