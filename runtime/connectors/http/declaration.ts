@@ -1,13 +1,13 @@
 import type { TimestampFormat } from '../../formats/format.ts'
 import type { ConnectorDeclaration, Options } from '../../graph/connector-declaration.ts'
-import type { TlsFiles } from '../../model/tls-files.ts'
 import { isFields } from '../../model/fields.ts'
-import { auth, checkAuth, type Auth } from '../kit/auth-option.ts'
+import { auth, checkAuth } from '../kit/auth-option.ts'
 import { timestampFormat } from '../kit/format-option.ts'
 import { mapping, OptionSet } from '../kit/option-set.ts'
 import { choice, count, duration, flag, shown, text, type OptionType } from '../kit/option-types.ts'
 import { tls } from '../kit/tls-option.ts'
 import { httpUrl } from '../kit/url-option.ts'
+import type { ServiceOptions } from './service.ts'
 
 /** Headers that the connection itself or the options decide. */
 const TAKEN: ReadonlySet<string> = new Set([
@@ -130,11 +130,7 @@ export const declaration: ConnectorDeclaration = {
   sink: { options: sinkOptions },
 }
 
-export interface HttpSourceOptions {
-  readonly url: string
-  readonly headers: Readonly<Record<string, string>>
-  readonly auth: Auth | undefined
-  readonly tls: TlsFiles | undefined
+export interface HttpSourceOptions extends ServiceOptions {
   readonly rows: readonly string[]
   readonly cursor:
     | { readonly parameter: string; readonly from: 'answer' | 'row'; readonly path: readonly string[] }
@@ -142,7 +138,6 @@ export interface HttpSourceOptions {
   readonly next: readonly string[] | undefined
   readonly everyMs: number
   readonly bounded: boolean
-  readonly timeoutMs: number
 }
 
 /** Throws OPTIONS_INVALID. */
@@ -162,17 +157,12 @@ export function readSourceOptions(options: Options): HttpSourceOptions {
   }
 }
 
-export interface HttpSinkOptions {
-  readonly url: string
+export interface HttpSinkOptions extends ServiceOptions {
   readonly method: 'POST' | 'PUT'
-  readonly headers: Readonly<Record<string, string>>
-  readonly auth: Auth | undefined
-  readonly tls: TlsFiles | undefined
   readonly body: 'lines' | 'array' | 'row'
   /** The most rows of a request. */
   readonly rows: number
   readonly lingerMs: number
-  readonly timeoutMs: number
   readonly timestampFormat: TimestampFormat
 }
 

@@ -1,9 +1,7 @@
 import { compileJsonScanner } from '../../codegen/json/json-scanner.ts'
 import type { RowClass } from '../../codegen/rows/row.ts'
 import { RowBatch } from '../../memory/batch.ts'
-import { MillraceError } from '../../model/errors.ts'
 import type { Row } from '../../model/schema.ts'
-import { authHeaders } from '../kit/auth-option.ts'
 import { PendingResult } from '../kit/pending-result.ts'
 import { retrying } from '../kit/retry.ts'
 import { RowScan } from '../kit/row-scan.ts'
@@ -13,6 +11,7 @@ import type { HttpSourceOptions } from './declaration.ts'
 import { pageOf, type Page } from './page.ts'
 import { encodePollPosition, POLL_SPLIT, pollPositionOf, type PollPosition } from './poll-position.ts'
 import { HttpRefusal } from './refusal.ts'
+import { callService, servicePolicy } from './service.ts'
 
 const NOT_MODIFIED = 304
 
@@ -89,15 +88,7 @@ export class PollReader implements SourceReader {
         rng,
         trouble: this.#trouble,
         signal: this.#closing.signal,
-        policy: {
-          isRetriable: (error: unknown) => error instanceof MillraceError && error.retriable,
-          describe: (what: string, error: unknown) =>
-            error instanceof MillraceError
-              ? error
-              : new MillraceError('HTTP_FAILED', `${what} failed`, { domain: 'bug', cause: error }),
-          waitMs: (error: unknown) => (error instanceof HttpRefusal ? error.waitMs : undefined),
-          closedCode: 'HTTP_CLOSED',
-        },
+        policy: servicePolicy,
       }
       this.#pending.start(retrying(environment, `asking ${this.#options.url}`, Infinity, () => this.#request(position)))
     }
@@ -108,40 +99,23 @@ export class PollReader implements SourceReader {
   }
 
   async #request({ cursor, next, tag, skip }: PollPosition): Promise<Page | 'unchanged'> {
-    const { clock, httpClient, secretFiles } = this.#context.ports
-    const { headers, auth, tls, timeoutMs } = this.#options
+    const { ports } = this.#context
     const url = next ?? this.#addressOf(cursor)
-    const impatient = new AbortController()
-    const cancel = clock.after(timeoutMs, () => {
-      impatient.abort(
-        new MillraceError('HTTP_TIMEOUT', `${this.#options.url} did not answer within ${timeoutMs} ms`, {
-          domain: 'dependency',
-          retriable: true,
-        }),
-      )
+    const answer = await callService(ports, this.#options, {
+      method: 'GET',
+      url,
+      headers: {
+        accept: 'application/json',
+        // a page that is read in part is needed again, whatever its tag
+        ...(tag === null || skip > 0 ? {} : { 'if-none-match': tag }),
+      },
+      signal: this.#closing.signal,
     })
-    try {
-      const answer = await httpClient.send({
-        method: 'GET',
-        url,
-        headers: {
-          ...headers,
-          accept: 'application/json',
-          // a page that is read in part is needed again, whatever its tag
-          ...(tag === null || skip > 0 ? {} : { 'if-none-match': tag }),
-          ...(await authHeaders(auth, url, secretFiles)),
-        },
-        tls,
-        signal: AbortSignal.any([this.#closing.signal, impatient.signal]),
-      })
-      if (answer.status === NOT_MODIFIED) return 'unchanged'
-      if (answer.status !== 200) throw new HttpRefusal(url, answer, clock.now())
-      // some services have tags and do not look at them
-      if (tag !== null && skip === 0 && answer.headers?.['etag'] === tag) return 'unchanged'
-      return pageOf(answer.body, answer.headers?.['etag'], url, this.#options)
-    } finally {
-      cancel()
-    }
+    if (answer.status === NOT_MODIFIED) return 'unchanged'
+    if (answer.status !== 200) throw new HttpRefusal(url, answer, ports.clock.now())
+    // some services have tags and do not look at them
+    if (tag !== null && skip === 0 && answer.headers?.['etag'] === tag) return 'unchanged'
+    return pageOf(answer.body, answer.headers?.['etag'], url, this.#options)
   }
 
   #addressOf(cursor: string | null): string {

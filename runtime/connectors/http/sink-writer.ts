@@ -1,13 +1,13 @@
 import { compileJsonWriter } from '../../codegen/json/json-writer.ts'
 import { RecordBuffer } from '../../formats/record-buffer.ts'
 import type { Batch } from '../../memory/batch.ts'
-import { MillraceError } from '../../model/errors.ts'
 import { authHeaders } from '../kit/auth-option.ts'
 import { retrying, type RetryEnvironment } from '../kit/retry.ts'
 import { TroubleReporter } from '../kit/trouble-reporter.ts'
 import type { SinkContext, SinkWriter } from '../sink.ts'
 import type { HttpSinkOptions } from './declaration.ts'
 import { HttpRefusal } from './refusal.ts'
+import { callService, servicePolicy } from './service.ts'
 
 /** Then the attempt ends, and the job restarts from its checkpoint. */
 const PATIENCE_MS = 600_000
@@ -42,15 +42,7 @@ export class HttpSinkWriter implements SinkWriter {
         context.reportTrouble(error)
       }),
       signal: AbortSignal.any([context.stopping, this.#closing.signal]),
-      policy: {
-        isRetriable: (error) => error instanceof MillraceError && error.retriable,
-        describe: (what, error) =>
-          error instanceof MillraceError
-            ? error
-            : new MillraceError('HTTP_FAILED', `${what} failed`, { domain: 'bug', cause: error }),
-        waitMs: (error) => (error instanceof HttpRefusal ? error.waitMs : undefined),
-        closedCode: 'HTTP_CLOSED',
-      },
+      policy: servicePolicy,
     }
   }
 
@@ -123,35 +115,19 @@ export class HttpSinkWriter implements SinkWriter {
   }
 
   async #try(body: string, key: string): Promise<void> {
-    const { clock, httpClient, secretFiles } = this.#context.ports
-    const { url, method, headers, auth, tls, timeoutMs } = this.#options
-    const impatient = new AbortController()
-    const cancel = clock.after(timeoutMs, () => {
-      impatient.abort(
-        new MillraceError('HTTP_TIMEOUT', `${url} did not answer within ${timeoutMs} ms`, {
-          domain: 'dependency',
-          retriable: true,
-        }),
-      )
+    const { ports } = this.#context
+    const { url, method } = this.#options
+    const answer = await callService(ports, this.#options, {
+      method,
+      url,
+      headers: {
+        'content-type': this.#options.body === 'lines' ? 'application/x-ndjson' : 'application/json',
+        'idempotency-key': key,
+      },
+      body,
+      signal: this.#environment.signal,
     })
-    try {
-      const answer = await httpClient.send({
-        method,
-        url,
-        headers: {
-          ...headers,
-          'content-type': this.#options.body === 'lines' ? 'application/x-ndjson' : 'application/json',
-          'idempotency-key': key,
-          ...(await authHeaders(auth, url, secretFiles)),
-        },
-        body,
-        tls,
-        signal: AbortSignal.any([this.#environment.signal, impatient.signal]),
-      })
-      if (answer.status < 200 || answer.status > 299) throw new HttpRefusal(url, answer, clock.now())
-    } finally {
-      cancel()
-    }
+    if (answer.status < 200 || answer.status > 299) throw new HttpRefusal(url, answer, ports.clock.now())
   }
 
   #throwFailure(): void {
