@@ -205,16 +205,18 @@ export class KuduConnection {
     const callId = header.callId ?? NaN
     const waiting = this.#waiting.get(callId)
     if (waiting === undefined) return
-    this.#waiting.delete(callId)
+    // taken off the list with an answer in hand only: a malformed message ends all calls that wait, this one too
     if (header.isError === true) {
       const { code = 0, message = 'no reason given' } = decodeMessage(rpcError, whole)
       const error = new KuduServerError('rpc', code, undefined, `${this.#address}: ${message}`)
+      this.#waiting.delete(callId)
       waiting.reject(error)
       return
     }
     const offsets = header.sidecarOffsets ?? []
     if (offsets.some((offset, index) => offset < (offsets[index - 1] ?? 0) || offset > whole.length))
       throw new Error('sidecars outside of their message')
+    this.#waiting.delete(callId)
     waiting.resolve({
       body: whole.subarray(0, offsets[0] ?? whole.length),
       sidecars: offsets.map((offset, index) => whole.subarray(offset, offsets[index + 1] ?? whole.length)),
