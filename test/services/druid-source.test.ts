@@ -6,6 +6,7 @@ import { druidBedMissing, startDruid, type DruidBed } from '../harness/beds/drui
 import { waitFor } from '../harness/beds/wait-for.ts'
 import { publishToDruid, type SampleRow } from '../harness/druid-batch.ts'
 import { descendantsOf, startMillrace, type StartedMillrace } from '../harness/processes.ts'
+import { ROOT } from '../harness/source-files.ts'
 
 const why = await druidBedMissing()
 const START = Date.parse('2026-01-01T00:00:00Z')
@@ -153,6 +154,27 @@ describe.skipIf(why !== undefined)(`a real Druid as source${why === undefined ? 
       }
     })
     expect(linesOf(out)).toEqual(linesFor(wanted))
+  }, 200_000)
+
+  test('the example of the tour counts per name and day as Druid itself does', async () => {
+    await publish('clicks', sample(12_000, 0), 4000)
+    const file = join(dir, 'tour.yaml')
+    const example = readFileSync(join(ROOT, 'examples/tour/druid-source.yaml'), 'utf8')
+    writeFileSync(file, example.replaceAll('http://druid-router:8888', druid.routerUrl))
+    const { code, stdout, stderr } = await startMillrace('run', file, '--in-process').ended
+    expect(code, stderr).toBe(0)
+    const query = 'SELECT name, COUNT(*) AS clicks, MAX(big) AS largest FROM clicks GROUP BY name, FLOOR(__time TO DAY)'
+    const response = await fetch(`${druid.routerUrl}/druid/v2/sql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ query, resultFormat: 'objectLines' }),
+    })
+    // compared as texts, since a double does not hold the digits
+    const shown = (line: string): string =>
+      [/"name":"(?:[^"\\]|\\.)*"/, /"clicks":\d+/, /"largest":\d+/].map((part) => part.exec(line)?.[0]).join()
+    const wanted = (await response.text()).trim().split('\n').map(shown).sort()
+    expect(wanted.length).toBeGreaterThan(20)
+    expect(stdout.trim().split('\n').map(shown).sort()).toEqual(wanted)
   }, 200_000)
 
   test('a wrong query is refused in the words of Druid', async () => {

@@ -6,6 +6,7 @@ import { type KuduBed, kuduBedMissing, startKudu } from '../harness/beds/kudu-be
 import { createKuduTable, scanKuduTable } from '../harness/beds/kudu-tables.ts'
 import { waitFor } from '../harness/beds/wait-for.ts'
 import { descendantsOf, startMillrace, type StartedMillrace } from '../harness/processes.ts'
+import { ROOT } from '../harness/source-files.ts'
 
 const why = kuduBedMissing()
 const PATIENCE_MS = 60_000
@@ -291,6 +292,28 @@ describe.skipIf(why !== undefined)(`a real Kudu${why === undefined ? '' : ` (lef
         '{"id":7,"name":"second"}',
         '{"id":8,"name":"third"}',
       ])
+    },
+    LONG_MS,
+  )
+
+  test(
+    'the example of the tour keeps the large orders',
+    async () => {
+      const schema = { id: 'bigint', customer: 'string', amount: 'decimal(18,2)', at: 'timestamp' }
+      const columns = { id: 'INT64', customer: 'STRING', amount: 'DECIMAL(18,2)', at: 'UNIXTIME_MICROS' }
+      const shape = { columns, keys: ['id'], hash: [{ columns: ['id'], num_buckets: 2 }] }
+      await createKuduTable(kudu, 'orders', shape)
+      await createKuduTable(kudu, 'large_orders', shape)
+      const at = '2026-11-23T00:00:00Z'
+      const rows = ['999.99', '1000.00', '12345678901234.56'].map((amount, id) => ({ id, customer: 'c', amount, at }))
+      await write(rows, schema, table('orders'))
+      const file = join(dir, 'tour.yaml')
+      const example = readFileSync(join(ROOT, 'examples/tour/kudu.yaml'), 'utf8')
+      writeFileSync(file, example.replaceAll('kudu-master:7051', kudu.masters))
+      const { code, stderr } = await startMillrace('run', file, '--in-process').ended
+      expect(code, stderr).toBe(0)
+      const amounts = (await scanKuduTable(kudu, 'large_orders')).map((line) => /amount=([^,]+),/.exec(line)?.[1])
+      expect(amounts).toEqual(['100000_D64', '1234567890123456_D64'])
     },
     LONG_MS,
   )

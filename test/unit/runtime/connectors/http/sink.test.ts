@@ -186,3 +186,15 @@ test('a login without TLS is taken where the job says so, and to the machine its
   expect(sinkOptions.check({ url: 'http://x', auth: { tokenFile: '/t', insecure: true } })).toEqual([])
   expect(sinkOptions.check({ url: 'http://127.0.0.1', auth: { tokenFile: '/t' } })).toEqual([])
 })
+
+test('the files of a login and of TLS are named, so that the operator can say whether the job may open them', () => {
+  const opened = sinkOptions.opens({
+    url: 'https://x',
+    auth: { username: 'u', passwordFile: '/secrets/p' },
+    tls: { caFile: '/secrets/ca' },
+  })
+  expect(opened).toEqual([
+    { path: 'auth.passwordFile', file: '/secrets/p', as: 'secret' },
+    { path: 'tls.caFile', file: '/secrets/ca', as: 'secret' },
+  ])
+})
