@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { infer } from '../../cli/infer.ts'
 import { kafkaConnector } from '../../runtime/connectors/kafka/connector.ts'
 import { compileRowClass } from '../../runtime/codegen/rows/row.ts'
+import type { Split } from '../../runtime/connectors/source.ts'
 import type { Row } from '../../runtime/model/schema.ts'
 import { connectKafka } from '../../runtime/connectors/kafka/real/client.ts'
 import { kafkaBedMissing, startKafka } from '../harness/beds/kafka-bed.ts'
@@ -166,6 +167,41 @@ describe.skipIf(why !== undefined)(`formats on a real Kafka${why === undefined ?
           trace: n % 2 === 0 ? `t${n}` : null,
         })),
       )
+    })
+
+    test('topics are read by a pattern of their names, also one that is made later', async () => {
+      const admin = client().admin()
+      const make = (topic: string) =>
+        admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: true })
+      await make('sales-north')
+      await make('other-sales-north')
+      const source = kafkaConnector(connectKafka).source({
+        brokers: bed.bootstrap,
+        topicPattern: 'sales-.*',
+        metadata: { topic: 'topic' },
+      })
+      const context = { ...sourceContext(ports), schema: schemaOf({ topic: 'string', n: 'long' }) }
+      const discover = async (known: readonly Split[]): Promise<Split[]> => {
+        const enumerator = source.enumerator(context)
+        return enumerator.discover(known, 1).finally(() => enumerator.close())
+      }
+      const first = await discover([])
+      expect(first.map(({ id }) => id)).toEqual(['sales-north/0'])
+      await make('sales-south')
+      const all = await discover(first)
+      expect(all.map(({ id }) => id)).toEqual(['sales-north/0', 'sales-south/0'])
+      const producer = client().producer()
+      await producer.connect()
+      for (const topic of ['sales-north', 'sales-south', 'other-sales-north'])
+        await producer.send({ topic, messages: [{ value: '{"n":1}' }] })
+      const reader = source.reader(context, compileRowClass(context.schema))
+      await reader.open(all)
+      const topics: unknown[] = []
+      while (topics.length < 2) topics.push(...((await reader.poll(10))?.batch.rows() ?? []).map((row) => row['topic']))
+      expect(topics.sort()).toEqual(['sales-north', 'sales-south'])
+      await reader.close()
+      await producer.disconnect()
+      await admin.disconnect()
     })
 
     test('what the sink writes another client finds: keys, headers, times and tombstones', async () => {

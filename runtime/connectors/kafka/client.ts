@@ -14,7 +14,7 @@ import { isAllowedHost } from '../../model/allowed-hosts.ts'
 export interface KafkaClient {
   /** Where it connects to, for messages: `host:port,host:port`. */
   readonly bootstrap: string
-  metadata(topics: readonly string[]): Promise<KafkaMetadata>
+  metadata(topics: readonly string[] | 'all'): Promise<KafkaMetadata>
   /** Asks the leader `broker`. A `timestamp` is ms since the epoch, EARLIEST or LATEST. */
   listOffsets(broker: number, isolation: Isolation, asked: readonly OffsetQuery[]): Promise<OffsetAnswer[]>
   /** Waits up to `maxWaitMs` at the broker for the first byte. */

@@ -8,6 +8,7 @@ import { hostList } from '../kit/host-list.ts'
 import { mapping, OptionSet, type OptionValues, type ValuesSoFar } from '../kit/option-set.ts'
 import { choice, count, duration, flag, secretFile, shown, text, type OptionType } from '../kit/option-types.ts'
 import { tls } from '../kit/tls-option.ts'
+import { readPattern } from '../../expressions/pattern-syntax.ts'
 import { isFields } from '../../model/fields.ts'
 import { metadataProblems, valueSchema, type MetadataFields } from './declared/metadata-fields.ts'
 import { fieldsBesideValue, sinkFieldProblems, writtenSchema } from './declared/sink-fields.ts'
@@ -29,7 +30,9 @@ export interface KafkaConnectionOptions {
 }
 
 export interface KafkaSourceOptions extends KafkaConnectionOptions {
+  /** Empty where `topicPattern` is given. */
   topics: readonly string[]
+  topicPattern: string | undefined
   startFrom: StartFrom
   isolation: Isolation
   bounded: boolean
@@ -87,6 +90,18 @@ const topicNames: OptionType<readonly string[]> = {
     const isUnique = new Set(topics).size === topics.length
     if (!isUnique) report('', 'names a topic twice')
     return isSound && isUnique ? topics : undefined
+  },
+}
+
+const topicPattern: OptionType<string> = {
+  name: 'regular expression',
+  read: (value, report) => {
+    const pattern = text.read(value, report)
+    if (pattern === undefined) return undefined
+    const syntax = readPattern(pattern, '')
+    if (!('problem' in syntax)) return pattern
+    report('', `${shown(pattern)}: ${syntax.problem}`)
+    return undefined
   },
 }
 
@@ -167,8 +182,12 @@ const TOPIC = { type: topicName, required: 'the name of a topic' } as const
 export const sourceOptions = new OptionSet(
   {
     ...CONNECTION,
-    topic: { type: topicName, doc: 'The topic to read; either this or `topics` is needed.' },
+    topic: { type: topicName, doc: 'The topic to read; either this, `topics` or `topicPattern` is needed.' },
     topics: { type: topicNames, doc: 'Several topics to read as one stream.' },
+    topicPattern: {
+      type: topicPattern,
+      doc: 'A regular expression of the whole name: every topic that it matches is read, also one that is made while the job runs. Names that begin with `__` are those of Kafka itself and are left out.',
+    },
     format: { type: recordFormat, default: 'json', doc: 'How the value of a record becomes a row.' },
     startFrom: {
       type: startFrom,
@@ -212,10 +231,10 @@ export const sourceOptions = new OptionSet(
   },
   (values, written, report) => {
     checkPlainPassword(values, written, report)
-    if (written['topic'] === undefined && written['topics'] === undefined)
-      report('topic', 'is required: the name of a topic')
-    if (written['topic'] !== undefined && written['topics'] !== undefined)
-      report('topics', 'give topic or topics, not both')
+    const ways = ['topic', 'topics', 'topicPattern'].filter((name) => written[name] !== undefined)
+    const [first, second] = ways
+    if (first === undefined) report('topic', 'is required: the name of a topic')
+    else if (second !== undefined) report(second, `give ${first} or ${second}, not both`)
     if (values.bounded === true && values.startFrom?.kind === 'latest')
       report('startFrom', 'a bounded source that starts at the latest offset reads nothing')
   },

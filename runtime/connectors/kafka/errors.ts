@@ -16,6 +16,18 @@ export function topicUnknown(topic: string, bootstrap: string): MillraceError {
   })
 }
 
+export function noTopicMatches(pattern: string, bootstrap: string): MillraceError {
+  return new MillraceError(
+    'KAFKA_TOPIC_UNKNOWN',
+    `the Kafka at ${bootstrap} has no topic whose name matches ${JSON.stringify(pattern)}`,
+    {
+      domain: 'user',
+      retriable: true,
+      hint: 'The pattern must match the whole name: write orders-.* for all that begin so.',
+    },
+  )
+}
+
 /** The offsets that are kept belong to a topic that is gone: read from the new one they would mean other records. */
 export function topicReplaced(topic: string, bootstrap: string): MillraceError {
   return new MillraceError(

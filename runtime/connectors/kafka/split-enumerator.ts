@@ -3,8 +3,9 @@ import { EARLIEST, KafkaBrokerError, LATEST } from './client.ts'
 import type { SourceContext, Split, SplitEnumerator } from '../source.ts'
 import { clientOptions } from './client-options.ts'
 import { KAFKA_ERROR } from './error-codes.ts'
-import { asMillraceError, refused, topicReplaced, topicUnknown } from './errors.ts'
+import { asMillraceError, noTopicMatches, refused, topicReplaced, topicUnknown } from './errors.ts'
 import type { KafkaSourceOptions } from './declaration.ts'
+import { loadPatterns, matchesPattern } from '../../memory/patterns.ts'
 import { retrying } from '../kit/retry.ts'
 import { TroubleReporter } from '../kit/trouble-reporter.ts'
 import { kafkaRetryPolicy } from './retry-policy.ts'
@@ -61,12 +62,13 @@ export class KafkaSplitEnumerator implements SplitEnumerator {
   }
 
   async #look(client: KafkaClient, known: readonly Split[]): Promise<Split[]> {
-    const { topics } = await client.metadata(this.#options.topics)
-    const leaders = this.#leaders(client, topics)
+    const topics = await this.#topics(client)
+    const wanted = this.#options.topicPattern === undefined ? this.#options.topics : topics.map(({ name }) => name)
+    const leaders = this.#leaders(client, topics, wanted)
     for (const split of known) {
       const { topic } = partitionOf(split)
       // A topic that the job no longer reads is nobody's business here.
-      if (this.#options.topics.includes(topic))
+      if (wanted.includes(topic))
         sameTopic(existing(topics, topic, client.bootstrap), positionOf(split).topicId, client.bootstrap)
     }
     const knownIds = new Set(known.map((split) => split.id))
@@ -100,9 +102,26 @@ export class KafkaSplitEnumerator implements SplitEnumerator {
     ]
   }
 
-  #leaders(client: KafkaClient, topics: readonly KafkaTopic[]): Map<number, TopicPartition[]> {
+  /** The topics that the job names, or those that there are now of its pattern. */
+  async #topics(client: KafkaClient): Promise<readonly KafkaTopic[]> {
+    const { topicPattern } = this.#options
+    if (topicPattern === undefined) return (await client.metadata(this.#options.topics)).topics
+    await loadPatterns()
+    const { topics } = await client.metadata('all')
+    const found = topics.filter(
+      ({ name }) => !name.startsWith('__') && matchesPattern(name, `^(?:${topicPattern})$`, ''),
+    )
+    if (found.length === 0) throw noTopicMatches(topicPattern, client.bootstrap)
+    return found
+  }
+
+  #leaders(
+    client: KafkaClient,
+    topics: readonly KafkaTopic[],
+    wanted: readonly string[],
+  ): Map<number, TopicPartition[]> {
     const leaders = new Map<number, TopicPartition[]>()
-    for (const name of this.#options.topics) {
+    for (const name of wanted) {
       for (const { partition, leader } of existing(topics, name, client.bootstrap).partitions) {
         if (leader < 0)
           throw new KafkaBrokerError(

@@ -57,11 +57,11 @@ class RealKafkaClient implements KafkaClient {
     this.bootstrap = options.brokers.join(',')
   }
 
-  async metadata(topics: readonly string[]): Promise<KafkaMetadata> {
+  async metadata(topics: readonly string[] | 'all'): Promise<KafkaMetadata> {
     const response = await this.#atAnyBroker('Metadata', async (connection, { metadataV12 }) => {
       // The codec throws when a topic or partition has an error; here that is part of the answer.
       return metadataV12.api
-        .async(connection, [...topics], false, false)
+        .async(connection, topics === 'all' ? null : [...topics], false, false)
         .catch((error: unknown) => answerInside<MetadataResponse>(error))
     })
     this.#brokers = new Map(response.brokers.map(({ nodeId, host, port }) => [nodeId, addressOf(host, port)]))

@@ -125,7 +125,8 @@ export class VirtualKafka {
     return new VirtualKafkaClient(this, options.brokers.join(','))
   }
 
-  metadata(topics: readonly string[]): KafkaMetadata {
+  metadata(asked: readonly string[] | 'all'): KafkaMetadata {
+    const topics = asked === 'all' ? [...this.#topics.keys()] : asked
     return {
       brokers: [1, 2].map((id) => ({ id, host: `broker-${id}`, port: 9092 })),
       topics: topics.map((name) => ({
@@ -345,7 +346,7 @@ class VirtualKafkaClient implements KafkaClient {
     this.bootstrap = bootstrap
   }
 
-  metadata(topics: readonly string[]): Promise<KafkaMetadata> {
+  metadata(topics: readonly string[] | 'all'): Promise<KafkaMetadata> {
     return this.#call('metadata', () => this.#kafka.metadata(topics))
   }
   listOffsets(broker: number, isolation: Isolation, asked: readonly OffsetQuery[]): Promise<OffsetAnswer[]> {

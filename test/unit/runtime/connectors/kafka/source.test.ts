@@ -57,6 +57,43 @@ async function take(reader: SourceReader, count: number, atOnce = 100): Promise<
   return numbers
 }
 
+describe('topics by a pattern', () => {
+  const options = { topic: undefined, topicPattern: 'orders-\\d+' }
+
+  beforeEach(() => {
+    for (const topic of ['orders-1', 'orders-2', 'orders-x', 'my-orders-3', '__orders-4']) kafka.createTopic(topic, 1)
+  })
+
+  test('are those whose whole name matches, but for those of Kafka itself', async () => {
+    const { splits } = await start(options)
+    expect(splits.map(({ id }) => id)).toEqual(['orders-1/0', 'orders-2/0'])
+  })
+
+  test('are found while the job runs, and read from their beginning', async () => {
+    put(events(0, 3), undefined, 0, 'orders-1')
+    const { reader, context, splits } = await start({ ...options, startFrom: 'latest' })
+    kafka.createTopic('orders-33', 1)
+    put(events(5, 8), undefined, 0, 'orders-33')
+    const source = kafkaSource(
+      (client) => kafka.connect(client),
+      readSourceOptions({ brokers: 'k:9092', ...options, startFrom: 'latest' }),
+      plainScanner,
+    )
+    const all = await source.enumerator(context).discover(splits, 1)
+    reader.addSplits?.(all.filter(({ id }) => !splits.some((split) => split.id === id)))
+    // the fetch that is under way ends with this one
+    put(events(9, 10), undefined, 0, 'orders-2')
+    expect((await take(reader, 4)).sort((a, b) => a - b)).toEqual([5, 6, 7, 9])
+  })
+
+  test('that match nothing are waited for', async () => {
+    await expect(start({ ...options, topicPattern: 'orders' })).rejects.toMatchObject({
+      code: 'KAFKA_TOPIC_UNKNOWN',
+      message: 'the Kafka at k:9092 has no topic whose name matches "orders"',
+    })
+  })
+})
+
 describe('the Kafka source', () => {
   test('after any number of records, a snapshot resumes with exactly the rest', async () => {
     put(events(0, 5))
