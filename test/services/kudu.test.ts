@@ -425,6 +425,7 @@ describe.skipIf(why !== undefined)(`a real Kudu${why === undefined ? '' : ` (lef
 
   test.each([
     ['a number beyond its column', { k: '1', s: 'x', i8: 128 }, 'i8: 128 does not fit into int8'],
+    ['a number beyond a float', { k: '1', s: 'x', f: 1e300 }, 'f: 1e+300 does not fit into float'],
     ['a varchar that is too long', { k: '1', s: 'x', v: '123456' }, 'v: "123456" does not fit into varchar(5)'],
     ['a text beyond 64 KiB', { k: '1', s: 'x'.repeat(70_000) }, 's: "a text of 70000 bytes" does not fit into string'],
   ])(

@@ -129,8 +129,14 @@ export function cellWriter(field: Field, column: KuduColumn): CellOf | undefined
       return days
     }
   if (type === KUDU_TYPE.bool && kind === 'boolean') return (value) => value === true
-  if ((type === KUDU_TYPE.double || type === KUDU_TYPE.float) && (kind === 'double' || kind === 'long'))
-    return (value) => Number(value)
+  if (type === KUDU_TYPE.double && (kind === 'double' || kind === 'long')) return (value) => Number(value)
+  if (type === KUDU_TYPE.float && (kind === 'double' || kind === 'long'))
+    return (value) => {
+      const number = Number(value)
+      // it would be stored as infinity
+      if (Number.isFinite(number) && !Number.isFinite(Math.fround(number))) throw refuse(value)
+      return number
+    }
   if ((type === KUDU_TYPE.string || type === KUDU_TYPE.varchar) && kind === 'string') return textWriter(column, refuse)
   if (type === KUDU_TYPE.binary && kind === 'bytes')
     return (value) => {
