@@ -48,6 +48,11 @@ export function isElsewhere(error: unknown): boolean {
   )
 }
 
+/** True when the token that the call showed has expired, or its key is not known: the master gives a fresh one. */
+export function isUnauthorizedCall(error: unknown): boolean {
+  return error instanceof KuduServerError && error.layer === 'rpc' && error.code === RPC.invalidAuthorization
+}
+
 /** True when the same call may succeed later (RpcProxy.java of apache/kudu). */
 export function isRetriable(error: unknown): boolean {
   if (error instanceof MillraceError) return error.retriable

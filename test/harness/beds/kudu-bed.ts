@@ -16,6 +16,7 @@ export interface KuduOptions {
   readonly masters?: 1 | 3
   readonly tabletServers?: number
   readonly tabletServerFlags?: readonly string[]
+  readonly masterFlags?: readonly string[]
 }
 
 export interface KuduBed {
@@ -104,7 +105,7 @@ export async function startKudu(options: KuduOptions): Promise<KuduBed> {
   }
   const numTservers = options.tabletServers ?? 1
   const extraTserverFlags = options.tabletServerFlags ?? []
-  const extraMasterFlags = [`--default_num_replicas=${numTservers >= 3 ? 3 : 1}`]
+  const extraMasterFlags = [`--default_num_replicas=${numTservers >= 3 ? 3 : 1}`, ...(options.masterFlags ?? [])]
   await ask({ createCluster: { numMasters: options.masters ?? 1, numTservers, extraTserverFlags, extraMasterFlags } })
   await ask({ startCluster: {} })
   const daemonsOf = async (request: 'getMasters' | 'getTservers', list: string): Promise<KuduDaemon[]> => {

@@ -12,7 +12,15 @@ import type {
   TabletWrite,
 } from '../client.ts'
 import { isKuduType, KUDU_TYPE, type KuduColumn } from '../columns.ts'
-import { isElsewhere, isRetriable, KuduServerError, MASTER, tableUnknown, unreachable } from '../errors.ts'
+import {
+  isElsewhere,
+  isRetriable,
+  isUnauthorizedCall,
+  KuduServerError,
+  MASTER,
+  tableUnknown,
+  unreachable,
+} from '../errors.ts'
 import type { Partitioning } from '../partition-key.ts'
 import {
   type columnSchema,
@@ -45,10 +53,11 @@ const ORDERED = 2
 const COLUMNAR = 2
 const BATCH_BYTES = 1024 * 1024
 
-/** A table as this client knows it. */
-interface OpenTable extends KuduTable {
-  readonly authorization: Values<typeof signedToken> | undefined
-}
+/** Undefined where the cluster checks nobody's rights. */
+type Authorization = Values<typeof signedToken> | undefined
+
+/** A master that answered, and does not lead. */
+class LedElsewhere extends Error {}
 
 interface Location extends Tablet {
   /** host:port; undefined while no replica leads. */
@@ -66,6 +75,8 @@ class RealKuduClient implements KuduClient {
   readonly #clock: Clock
   readonly #connections = new Map<string, Promise<KuduConnection>>()
   readonly #locations = new Map<string, readonly Location[]>()
+  /** By the id of a table: what servers are shown with each write and scan. It expires after five minutes by default. */
+  readonly #authorizations = new Map<string, Promise<Authorization>>()
   readonly #openWrites = new Set<number>()
   #leaderMaster: string | undefined
   #nextSeqNo = 0
@@ -85,7 +96,9 @@ class RealKuduClient implements KuduClient {
       tableSchema,
       name,
     )
-    return openTableOf(name, values)
+    const table = openTableOf(name, values)
+    this.#authorizations.set(table.id, Promise.resolve(values.authorization))
+    return table
   }
 
   async tablets(table: KuduTable, look: 'known' | 'anew'): Promise<readonly Tablet[]> {
@@ -131,7 +144,7 @@ class RealKuduClient implements KuduClient {
           operations: operations.parts,
           consistency: CLIENT_PROPAGATED,
           propagated: this.#propagatedTime(),
-          authorization: authorizationOf(table),
+          authorization: await this.#authorization(table),
         },
       ],
       answer: writeAnswer,
@@ -164,7 +177,7 @@ class RealKuduClient implements KuduClient {
         cacheBlocks: true,
         formatFlags: COLUMNAR,
         propagated: this.#propagatedTime(),
-        authorization: authorizationOf(table),
+        authorization: await this.#authorization(table),
       },
       callSeqNo: 0,
       batchBytes: BATCH_BYTES,
@@ -182,7 +195,7 @@ class RealKuduClient implements KuduClient {
         readMode: READ_AT_SNAPSHOT,
         orderMode: ORDERED,
         propagated: this.#propagatedTime(),
-        authorization: authorizationOf(table),
+        authorization: await this.#authorization(table),
       },
       callSeqNo: 0,
       batchBytes: 0,
@@ -264,6 +277,27 @@ class RealKuduClient implements KuduClient {
       return answer
     } catch (error) {
       if (isElsewhere(error)) this.#locations.delete(table.id)
+      if (isUnauthorizedCall(error)) this.#authorizations.delete(table.id)
+      throw error
+    }
+  }
+
+  /** Asked for again once a server has refused it. */
+  #authorization(table: KuduTable): Promise<Authorization> {
+    const known = this.#authorizations.get(table.id)
+    if (known !== undefined) return known
+    const asked = this.#askAuthorization(table)
+    this.#authorizations.set(table.id, asked)
+    return asked
+  }
+
+  async #askAuthorization({ id, name }: KuduTable): Promise<Authorization> {
+    try {
+      const request = { table: { id: Buffer.from(id) } }
+      const { values } = await this.#callMaster('GetTableSchema', [getTableSchema, request], tableSchema, name)
+      return values.authorization
+    } catch (error) {
+      this.#authorizations.delete(id)
       throw error
     }
   }
@@ -288,25 +322,29 @@ class RealKuduClient implements KuduClient {
     }
   }
 
+  /** The first master that says it leads: one that says nothing holds nobody back. */
   async #findLeader(): Promise<string> {
-    const tries = await Promise.allSettled(
-      this.#options.masters.map(async (address) => {
-        const connection = await this.#connection(address)
-        const { values } = await connection.call({
-          service: MASTER_SERVICE,
-          method: 'ConnectToMaster',
-          request: [connectToMaster, {}],
-          answer: masterInfo,
-          features: [CONNECT_TO_MASTER_FEATURE],
-        })
-        throwErrorOf('master', values, address)
-        return { address, isLeader: values.role === LEADER }
-      }),
-    )
-    const leader = tries.find((found) => found.status === 'fulfilled' && found.value.isLeader)
-    if (leader?.status === 'fulfilled') return leader.value.address
-    const failed = tries.find((found) => found.status === 'rejected')
-    throw failed?.reason ?? unreachable(this.masters, new Error('no master leads'))
+    try {
+      return await Promise.any(this.#options.masters.map((address) => this.#leading(address)))
+    } catch (error) {
+      const errors: readonly unknown[] = error instanceof AggregateError ? error.errors : [error]
+      const failed = errors.find((one) => !(one instanceof LedElsewhere))
+      throw failed ?? unreachable(this.masters, new Error('no master leads'))
+    }
+  }
+
+  async #leading(address: string): Promise<string> {
+    const connection = await this.#connection(address)
+    const { values } = await connection.call({
+      service: MASTER_SERVICE,
+      method: 'ConnectToMaster',
+      request: [connectToMaster, {}],
+      answer: masterInfo,
+      features: [CONNECT_TO_MASTER_FEATURE],
+    })
+    throwErrorOf('master', values, address)
+    if (values.role !== LEADER) throw new LedElsewhere(`${address} does not lead`)
+    return address
   }
 
   async #connection(address: string): Promise<KuduConnection> {
@@ -341,7 +379,7 @@ function throwErrorOf(layer: 'master' | 'tablet server', values: object, address
   throw new KuduServerError(layer, error.code ?? 0, error.status?.code, `${address}: ${error.status?.message ?? ''}`)
 }
 
-function openTableOf(name: string, values: Values<typeof tableSchema>): OpenTable {
+function openTableOf(name: string, values: Values<typeof tableSchema>): KuduTable {
   const written = values.schema?.columns ?? []
   if ((values.partition?.customRanges ?? []).length > 0)
     throw new MillraceError(
@@ -358,7 +396,6 @@ function openTableOf(name: string, values: Values<typeof tableSchema>): OpenTabl
     id: Buffer.from(values.id ?? []).toString('latin1'),
     columns: written.map((column) => columnOf(name, column)),
     partitioning: partitioningOf(values.partition ?? {}, places),
-    authorization: values.authorization,
   }
 }
 
@@ -426,10 +463,6 @@ function locationsOf({ tablets = [], servers = [] }: Values<typeof tableLocation
       leader: address === undefined ? undefined : `${address.host}:${address.port}`,
     }
   })
-}
-
-function authorizationOf(table: KuduTable): Values<typeof signedToken> | undefined {
-  return (table as OpenTable).authorization
 }
 
 function blockOf(columns: readonly KuduColumn[], { values, sidecars }: KuduAnswer<typeof scanAnswer>): ScanBlock {

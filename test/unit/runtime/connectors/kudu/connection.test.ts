@@ -6,20 +6,25 @@ import {
   negotiation,
   responseHeader,
   rpcError,
+  tableSchema,
 } from '../../../../../runtime/connectors/kudu/protocol/messages.ts'
 import { encodeMessage, varint } from '../../../../../runtime/connectors/kudu/protocol/protobuf.ts'
+import { connectKudu } from '../../../../../runtime/connectors/kudu/real/client.ts'
 import { KuduConnection } from '../../../../../runtime/connectors/kudu/real/connection.ts'
 import { realClock } from '../../../../../runtime/ports/real/clock.ts'
+import { ManualClock } from '../../../../harness/manual-clock.ts'
 
 const servers: { server: Server; sockets: Set<Socket> }[] = []
 const NEGOTIATION = -33
 
-afterEach(async () => {
+afterEach(endServers)
+
+async function endServers(): Promise<void> {
   for (const { server, sockets } of servers.splice(0)) {
     for (const socket of sockets) socket.destroy()
     await new Promise((closed) => server.close(closed))
   }
-})
+}
 
 function frame(header: Buffer, body: Buffer): Buffer {
   const all = Buffer.concat([varint(header.length), header, varint(body.length), body])
@@ -142,4 +147,25 @@ test('a call on a connection that was closed is refused at once', async () => {
   const connection = await open(await serverThat(OFFERED, LET_IN))
   connection.close()
   await expect(ask(connection)).rejects.toMatchObject({ code: 'KUDU_UNREACHABLE' })
+})
+
+test('a master that says nothing holds nobody back while another leads', async () => {
+  const silent = await serverThat()
+  const leads = answer(0, encodeMessage(masterInfo, { role: 1 }))
+  const opens = answer(1, encodeMessage(tableSchema, { id: Buffer.from('t1') }))
+  const both = Buffer.concat([leads, opens])
+  const leader = await serverThat(OFFERED, LET_IN, both, both, both)
+  // no time passes: nobody gives up waiting for the silent one
+  const client = connectKudu({ masters: [silent, leader], user: 'me', clock: new ManualClock(), clientId: 'test' })
+  expect(await client.openTable('orders')).toMatchObject({ name: 'orders', id: 't1' })
+  await endServers()
+  await client.close()
+})
+
+test('when no master leads, the reason of one that cannot be reached is named', async () => {
+  const follower = await serverThat(OFFERED, LET_IN, answer(0, encodeMessage(masterInfo, { role: 0 })))
+  const masters = [follower, '127.0.0.1:1']
+  const client = connectKudu({ masters, user: 'me', clock: realClock, clientId: 'test' })
+  await expect(client.openTable('orders')).rejects.toThrow('the Kudu server 127.0.0.1:1 cannot be reached')
+  await client.close()
 })
