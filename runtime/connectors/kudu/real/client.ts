@@ -11,7 +11,6 @@ import type {
   TabletScan,
   TabletWrite,
 } from '../client.ts'
-import { isKuduType, KUDU_TYPE, type KuduColumn } from '../columns.ts'
 import {
   isElsewhere,
   isRetriable,
@@ -21,14 +20,11 @@ import {
   tableUnknown,
   unreachable,
 } from '../errors.ts'
-import type { Partitioning } from '../partition-key.ts'
 import {
-  type columnSchema,
   connectToMaster,
   getTableLocations,
   getTableSchema,
   masterInfo,
-  type partitionSchema,
   scanAnswer,
   scanRequest,
   type signedToken,
@@ -39,13 +35,12 @@ import {
 } from '../protocol/messages.ts'
 import type { AnyMessage, Values } from '../protocol/protobuf.ts'
 import type { RowOperations } from '../row-operations.ts'
-import { columnarBlock, type ScanBlock } from '../scan-block.ts'
 import { type KuduAnswer, type KuduCall, KuduConnection } from './connection.ts'
+import { blockOf, LEADER, type Location, locationsOf, openTableOf, projectedColumn, wireColumn } from './wire-tables.ts'
 
 const MASTER_SERVICE = 'kudu.master.MasterService'
 const TABLET_SERVICE = 'kudu.tserver.TabletServerService'
 const CONNECT_TO_MASTER_FEATURE = 3
-const LEADER = 1
 const LOCATIONS_A_CALL = 1000
 const CLIENT_PROPAGATED = 1
 const READ_AT_SNAPSHOT = 2
@@ -58,11 +53,6 @@ type Authorization = Values<typeof signedToken> | undefined
 
 /** A master that answered, and does not lead. */
 class LedElsewhere extends Error {}
-
-interface Location extends Tablet {
-  /** host:port; undefined while no replica leads. */
-  readonly leader: string | undefined
-}
 
 export function connectKudu(options: KuduConnectOptions): KuduClient {
   return new RealKuduClient(options)
@@ -377,108 +367,4 @@ function throwErrorOf(layer: 'master' | 'tablet server', values: object, address
   const { error } = values as { error?: ServerError }
   if (error === undefined) return
   throw new KuduServerError(layer, error.code ?? 0, error.status?.code, `${address}: ${error.status?.message ?? ''}`)
-}
-
-function openTableOf(name: string, values: Values<typeof tableSchema>): KuduTable {
-  const written = values.schema?.columns ?? []
-  if ((values.partition?.customRanges ?? []).length > 0)
-    throw new MillraceError(
-      'KUDU_TABLE_UNSUPPORTED',
-      `the Kudu table ${name} has ranges with hash schemas of their own`,
-      {
-        domain: 'user',
-        hint: 'Tables whose ranges all have the hash schema of the table are supported.',
-      },
-    )
-  const places = new Map(written.map(({ id }, index) => [id, index]))
-  return {
-    name,
-    id: Buffer.from(values.id ?? []).toString('latin1'),
-    columns: written.map((column) => columnOf(name, column)),
-    partitioning: partitioningOf(values.partition ?? {}, places),
-  }
-}
-
-function partitioningOf(
-  { hash = [], range }: Values<typeof partitionSchema>,
-  places: ReadonlyMap<number | undefined, number>,
-): Partitioning {
-  const placeOf = ({ id }: { readonly id?: number | undefined }): number => places.get(id) ?? 0
-  return {
-    hash: hash.map(({ columns = [], buckets = 1, seed = 0 }) => ({ columns: columns.map(placeOf), buckets, seed })),
-    range: (range?.columns ?? []).map(placeOf),
-  }
-}
-
-function columnOf(table: string, column: Values<typeof columnSchema>): KuduColumn {
-  const { name = '', type, isKey = false, isNullable = false, attributes } = column
-  if (!isKuduType(type))
-    throw new MillraceError(
-      'KUDU_TABLE_UNSUPPORTED',
-      `column ${name} of the Kudu table ${table} has the unknown type ${type}`,
-      {
-        domain: 'user',
-      },
-    )
-  return {
-    name,
-    type,
-    isKey,
-    isNullable,
-    precision: attributes?.precision ?? 0,
-    scale: attributes?.scale ?? 0,
-    length: attributes?.length ?? 0,
-  }
-}
-
-/** As a write names it: without its id. */
-function wireColumn({
-  name,
-  type,
-  isKey,
-  isNullable,
-  precision,
-  scale,
-  length,
-}: KuduColumn): Values<typeof columnSchema> {
-  const isDecimal = type === KUDU_TYPE.decimal32 || type === KUDU_TYPE.decimal64 || type === KUDU_TYPE.decimal128
-  const attributes = isDecimal ? { precision, scale } : type === KUDU_TYPE.varchar ? { length } : undefined
-  return { name, type, isKey, isNullable, attributes }
-}
-
-/** As a scan names it: no column is a key there. */
-function projectedColumn(column: KuduColumn): Values<typeof columnSchema> {
-  const readDefault = column.type === KUDU_TYPE.isDeleted ? { readDefault: Buffer.from([0]) } : {}
-  return { ...wireColumn(column), isKey: false, ...readDefault }
-}
-
-function locationsOf({ tablets = [], servers = [] }: Values<typeof tableLocations>): Location[] {
-  return tablets.map(({ id, partition, replicas = [] }) => {
-    const leader = replicas.find(({ role }) => role === LEADER)
-    const address = leader === undefined ? undefined : servers[leader.server ?? 0]?.addresses?.[0]
-    return {
-      id: Buffer.from(id ?? []).toString('latin1'),
-      start: Buffer.from(partition?.keyStart ?? []),
-      end: Buffer.from(partition?.keyEnd ?? []),
-      leader: address === undefined ? undefined : `${address.host}:${address.port}`,
-    }
-  })
-}
-
-function blockOf(columns: readonly KuduColumn[], { values, sidecars }: KuduAnswer<typeof scanAnswer>): ScanBlock {
-  const { columnar, lastKey, rowwise } = values
-  if ((rowwise?.rows ?? 0) > 0)
-    throw new MillraceError('KUDU_TOO_OLD', 'a tablet server gives no columns: Millrace needs Kudu 1.12 or newer', {
-      domain: 'user',
-    })
-  const bytes = (columnar?.columns ?? []).map(({ data, varlen, nonNull }) => ({
-    data: sidecarAt(sidecars, data) ?? Buffer.alloc(0),
-    varlen: sidecarAt(sidecars, varlen),
-    nonNull: sidecarAt(sidecars, nonNull),
-  }))
-  return columnarBlock(columns, bytes, columnar?.rows ?? 0, Buffer.from(lastKey ?? []))
-}
-
-function sidecarAt(sidecars: readonly Buffer[], index: number | undefined): Buffer | undefined {
-  return index === undefined ? undefined : sidecars[index]
 }

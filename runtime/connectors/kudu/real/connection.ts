@@ -14,7 +14,8 @@ const APPLICATION_FEATURES = 1
 /** Servers send at most `--rpc_max_message_size`, 50 MiB by default. */
 const MOST_FRAME_BYTES = 64 * 1024 * 1024
 const CONNECT_MS = 5_000
-export const CALL_MS = 30_000
+/** A server that hangs is reported within 15 s; a write that is repeated is carried out once. */
+export const CALL_MS = 10_000
 
 export interface KuduCall<Request extends AnyMessage, Answer extends AnyMessage> {
   service: 'kudu.master.MasterService' | 'kudu.tserver.TabletServerService'
