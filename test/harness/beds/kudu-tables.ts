@@ -55,9 +55,12 @@ function columnOf(column_name: string, written: string): object {
   }
 }
 
-/** The rows as `kudu table scan` prints them, sorted: `(int64 key=1, string name="x")`. */
+/**
+ * The rows as `kudu table scan` prints them, sorted: `(int64 key=1, string name="x")`. By default it asks the closest
+ * replica, which may be behind when its server has just started: leaders have everything.
+ */
 export async function scanKuduTable(bed: KuduBed, name: string): Promise<string[]> {
-  const output = await bed.command('table', 'scan', bed.masters, name)
+  const output = await bed.command('table', 'scan', bed.masters, name, '--replica_selection=LEADER')
   return output
     .split('\n')
     .filter((line) => line.startsWith('('))
