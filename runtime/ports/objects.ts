@@ -2,8 +2,8 @@
  * Files as object stores know them, wherever they lie: in a folder, in S3, in HDFS. The file connector, Delta tables and
  * the checkpoint store are written against this, so that each works on every storage.
  *
- * Paths are relative to the root that the URL named, `/`-separated, and never begin with `/` or contain `..`. Whatever
- * `list` and `head` show is whole: an object that is being written is visible only once it is complete.
+ * Paths are relative to the root that the URL named, `/`-separated, and never begin with `/` or contain `..`. `list`
+ * and `head` show whole objects only: an object that is being written is visible once it is complete.
  *
  * Every method may reject with OBJECTS_UNAVAILABLE (domain dependency, retriable) while the storage cannot be reached,
  * and with OBJECTS_REFUSED (domain user) when it will not serve: a missing bucket, a wrong credential, no permission.
@@ -17,7 +17,7 @@ export interface Objects {
   read(path: string, offset: number, length: number): Promise<Uint8Array>
   /** Replaces whatever is there; durable and whole when resolved. */
   put(path: string, bytes: Uint8Array): Promise<void>
-  /** Atomic: of any number of callers exactly one gets 'created'. */
+  /** Atomic: exactly one of any number of callers gets 'created'. */
   createIfAbsent(path: string, bytes: Uint8Array): Promise<'created' | 'exists'>
   /** Begins an object that nobody sees before `complete`. */
   begin(path: string): Promise<Upload>

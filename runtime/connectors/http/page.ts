@@ -1,6 +1,5 @@
 import { memberOf, isFields } from '../../model/fields.ts'
-import { parseWithDigits } from '../../model/json-digits.ts'
-import { JsonNumber } from '../../model/json-digits.ts'
+import { JsonNumber, parseWithDigits } from '../../model/json-digits.ts'
 import { clipped } from '../../model/clipped.ts'
 import { MillraceError } from '../../model/errors.ts'
 import { jsonItems, type ItemBounds } from '../kit/json-items.ts'

@@ -5,7 +5,7 @@ import type { Json, Split } from '../source.ts'
 /** The only split: an address has one cursor. */
 export const POLL_SPLIT = 'poll'
 
-/** Which page is read: what the next request asks for, and how many rows of its answer were emitted. */
+/** The page that is read, as the next request asks for it, and how many rows of its answer were emitted. */
 export interface PollPosition {
   /** The place that the service named to continue from; null before the first answer. */
   readonly cursor: string | null
@@ -22,14 +22,18 @@ export function encodePollPosition(position: PollPosition): Json {
   return { ...position }
 }
 
-/** Throws SPLIT_INVALID. */
-export function pollPositionOf({ id, position }: Split): PollPosition {
+/**
+ * Throws SPLIT_INVALID, also for a next page at another server than `url`: the login of the job must not follow a
+ * position of a savepoint there.
+ */
+export function pollPositionOf({ id, position }: Split, url: string): PollPosition {
   if (id === POLL_SPLIT && position === null) return FIRST_POSITION
   if (id === POLL_SPLIT && isFields(position)) {
     const { cursor, next, skip, tag } = position
     if (
       isText(cursor) &&
       isText(next) &&
+      (next === null || isAtServerOf(url, next)) &&
       isText(tag) &&
       typeof skip === 'number' &&
       Number.isSafeInteger(skip) &&
@@ -45,6 +49,10 @@ export function pollPositionOf({ id, position }: Split): PollPosition {
       hint: 'the source was changed under the same id: give it a new id, or start without the old state',
     },
   )
+}
+
+function isAtServerOf(url: string, next: string): boolean {
+  return URL.canParse(next) && new URL(next).origin === new URL(url).origin
 }
 
 function isText(value: unknown): value is string | null {

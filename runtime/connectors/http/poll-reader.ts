@@ -43,7 +43,7 @@ export class PollReader implements SourceReader {
 
   async open(splits: readonly Split[]): Promise<void> {
     const [split] = splits
-    this.#position = split === undefined ? undefined : pollPositionOf(split)
+    this.#position = split === undefined ? undefined : pollPositionOf(split, this.#options.url)
     this.#finished = split?.finished ?? this.#options.bounded
   }
 

@@ -34,7 +34,7 @@ export const sourceOptions = new OptionSet({
         doc: 'What becomes of rows that were deleted: the job has no word for them.',
       },
     }),
-    doc: 'Continues with the rows that are inserted or changed, instead of ending. Of several changes of a row between two looks the last is read.',
+    doc: 'Continues with the rows that are inserted or changed, instead of ending. When a row changes several times between two looks, only the last change is read.',
   },
 })
 

@@ -19,7 +19,7 @@ export async function writeDurably(path: string, bytes: Uint8Array): Promise<voi
 
 /**
  * Creates `path` with its whole content unless it exists: link(2) fails when the name is taken and shows all bytes at
- * once. Of any number of callers exactly one gets 'created'.
+ * once. Exactly one of any number of callers gets 'created'.
  */
 export async function createDurably(path: string, bytes: Uint8Array): Promise<'created' | 'exists'> {
   const temporary = await writeTemporary(path, bytes)

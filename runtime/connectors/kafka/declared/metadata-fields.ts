@@ -1,7 +1,7 @@
 import type { OptionProblem } from '../../../graph/connector-declaration.ts'
 import type { Schema } from '../../../model/schema.ts'
 
-/** Which fields of a row have what a record says beside its value. */
+/** The fields of a row that hold the key, time, place and headers of its record. */
 export interface MetadataFields {
   readonly key?: string | undefined
   readonly timestamp?: string | undefined

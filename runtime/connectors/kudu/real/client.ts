@@ -340,6 +340,7 @@ class RealKuduClient implements KuduClient {
   async #connection(address: string): Promise<KuduConnection> {
     const known = this.#connections.get(address)
     if (known !== undefined) {
+      // the call that opened it has reported why that failed; this one opens it again
       const connection = await known.catch(() => undefined)
       if (connection?.isOpen === true) return connection
       if (this.#connections.get(address) === known) this.#connections.delete(address)

@@ -220,6 +220,8 @@ test.each([
 
 test('a position that is none of such a source is refused', async () => {
   const { open } = bed(new Service(1, 1), {})
-  for (const position of [5, { cursor: 1 }, { cursor: null, next: null, skip: -1, tag: null }])
+  const elsewhere = { cursor: null, next: 'http://evil/items', skip: 0, tag: null }
+  const negative = { ...elsewhere, next: null, skip: -1 }
+  for (const position of [5, { cursor: 1 }, negative, elsewhere, { ...elsewhere, next: 'items' }])
     await expect(open([{ id: 'poll', position, finished: false }])).rejects.toMatchObject({ code: 'SPLIT_INVALID' })
 })
