@@ -74,7 +74,7 @@ const shape = {
 const state = new LogStateStore(
   shape,
   { maxParallelism: GROUPS, now: () => 0 },
-  process.argv[2] === 'numbers' ? { kept: { kind: 'latest', field: 'dateTime' } } : {},
+  process.argv[2] === 'numbers' ? { kept: { kind: 'latest', field: long('dateTime') } } : {},
 )
 const table = state.records('kept')
 const group = compileKeyGrouper([long('auction')], GROUPS)

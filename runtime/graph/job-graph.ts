@@ -46,7 +46,7 @@ export interface OperatorNode<V extends VerbData = Verb> {
   from: readonly string[]
   /** Schema of what comes out; a sink repeats its input's. */
   schema: Schema
-  /** As written; absent: what plan/error-policy.ts says for the verb. */
+  /** As written; absent: what plan/effective-error-policy.ts says for the verb. */
   onError?: ErrorPolicy
   /** Own parallelism, when it differs from the job's default. */
   parallelism?: number

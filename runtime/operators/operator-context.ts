@@ -53,7 +53,7 @@ export interface OperatorContext {
   metrics: MetricRegistry
   /** Code of the user held up everything else in this process for so long. `name` is the function's. */
   onBlocked(operatorId: string, name: string, ms: number): void
-  /** Rows that make an operator throw: its `onError` decides (plan/error-policy.ts). */
+  /** Rows that make an operator throw: its `onError` decides (plan/effective-error-policy.ts). */
   onError: RowErrorHandler
   /** Rows that came too late. */
   onLate(count: number): void

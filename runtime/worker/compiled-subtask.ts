@@ -10,7 +10,7 @@ import { blockedHandler } from '../operators/blocking.ts'
 import type { StreamCode } from '../operators/operator-context.ts'
 import { RecordTallies } from '../operators/record-tally.ts'
 import { UserFunctions } from '../operators/user-functions.ts'
-import { errorPolicyOf } from '../plan/error-policy.ts'
+import { effectiveErrorPolicy } from '../plan/effective-error-policy.ts'
 import { type Chain, chainOf, type Exchange, type ExecutionPlan } from '../plan/execution-plan.ts'
 import type { OperatorNode } from '../graph/job-graph.ts'
 import { definitionOf } from '../graph/verbs/all.ts'
@@ -198,7 +198,7 @@ function passThroughTexts(chain: Chain, connectors: Connectors): PassThroughText
 function connectorNames(plan: ExecutionPlan, chain: Chain): string[] {
   return chain.operators.flatMap((operator) => {
     const { verb } = operator
-    const policy = errorPolicyOf(plan, chain, operator)
+    const policy = effectiveErrorPolicy(plan, chain, operator)
     return [
       ...(verb.kind === 'sink' || verb.kind === 'source' ? [verb.connector] : []),
       ...(policy.kind === 'deadLetter' ? [policy.connector] : []),

@@ -17,7 +17,7 @@ import { type Field, fieldOf } from '../model/schema.ts'
 import { isoDate } from '../model/timestamp-text.ts'
 import type { StreamCode } from '../operators/operator-context.ts'
 import { chainOf, type Exchange } from '../plan/execution-plan.ts'
-import { errorPolicyOf } from '../plan/error-policy.ts'
+import { effectiveErrorPolicy } from '../plan/effective-error-policy.ts'
 import type { ErrorPolicy } from '../graph/verbs/kit/error-policy.ts'
 import type { SourceVerb } from '../graph/verbs/source.ts'
 import type { OperatorNode } from '../graph/job-graph.ts'
@@ -145,7 +145,7 @@ class Deployer {
     /** Operators of equal policies write the same dead letters. */
     const opened = new Map<string, DeadLetters>()
     for (const operator of chain.operators) {
-      const policy = errorPolicyOf(plan, chain, operator)
+      const policy = effectiveErrorPolicy(plan, chain, operator)
       const name = canonicalJson(policy)
       const deadLetters =
         policy.kind === 'deadLetter' ? (opened.get(name) ?? (await this.#openDeadLetters(policy))) : undefined

@@ -1,5 +1,6 @@
-import type { Field, Row } from '../../model/schema.ts'
-import { joined, js, NOTHING, property, type Code } from '../emitter.ts'
+import { isOrderedByDigits, orderNumber, orderNumbers } from '../../model/order-numbers.ts'
+import { fieldsOf, type Field, type Row } from '../../model/schema.ts'
+import { joined, js, lines, NOTHING, property, type Code } from '../emitter.ts'
 import type { ColumnBatch } from '../../memory/column-batch.ts'
 import type { Columns } from '../../memory/batch.ts'
 import { rankedFunctions } from './ranked-rows.ts'
@@ -12,12 +13,20 @@ import { compileRowClass } from '../rows/row.ts'
 export type RecordLoop =
   /** Passes a row when it is the first of its key. The rows of the table are the key. */
   | { kind: 'first' }
-  /** Passes a row that is not older by `field` than the last of its key. The rows are the key and that field. */
-  | { kind: 'latest'; field: string }
-  /** Keeps the `count` best values of `field`; the rows are those of rankFields. */
-  | { kind: 'rank'; field: string; count: number; order: 'asc' | 'desc'; slots: boolean }
+  /** Passes a row that is not older by `field` than the last of its key. The rows are the key and latestFields. */
+  | { kind: 'latest'; field: Field }
+  | RankLoop
   /** Moves rows of rankings between columns and records. The table is a map by slot whose key is a number. */
   | { kind: 'ranked' }
+
+/** Keeps the `count` best values of `field`; the rows are those of rankFields. */
+export interface RankLoop {
+  kind: 'rank'
+  field: Field
+  count: number
+  order: 'asc' | 'desc'
+  slots: boolean
+}
 
 /**
  * The functions of the loop's kind. A record last written at or before `since` counts as absent; `at` is written
@@ -39,7 +48,7 @@ export interface LoopCode {
    * key.
    */
   offer(group: RecordGroup, row: Row, at: number, since: number): number
-  /** rank: the same of a row whose key is one number. */
+  /** rank: the same of a row whose key is one number and whose value is a number of its own. */
   offerKey(group: RecordGroup, key: number, value: number, at: number, since: number): number
   /** rank: makes that of the record the ranking that `ranked` and `slot` are about. */
   select(record: number): void
@@ -61,21 +70,36 @@ export interface LoopCode {
   give(group: RecordGroup, key: number, slots: Int32Array, first: number, end: number, out: ColumnBatch): 0 | 1 | -1
 }
 
+/** The fields of a latest table's rows beside its key, which is `key`: what orders the last row of each. */
+export function latestFields(field: Field, key: readonly Field[]): Field[] {
+  if (isOrderedByDigits(field)) return numberFields('millrace_order_', orderNumbers(field))
+  return key.includes(field) ? [] : [{ ...field, nullable: false }]
+}
+
 /**
  * The fields of a rank table's rows beside its key: how many there are, their values from best to worst, their
- * slots.
+ * slots, and what else orders values that one number cannot hold.
  */
-export function rankFields({ count, slots }: { count: number; slots: boolean }): Field[] {
-  const column = (name: string): Field[] =>
-    Array.from({ length: count }, (_, i) => ({ name: `${name}${i}`, type: 'double', nullable: false }))
+export function rankFields({ field, count, slots }: RankLoop): Field[] {
   return [
     { name: RANK_COUNT, type: 'long', nullable: false },
-    ...column('millrace_rank_value_'),
-    ...(slots ? column('millrace_rank_slot_') : []),
+    ...numberFields(rankValues(0), count),
+    ...(slots ? numberFields(RANK_SLOTS, count) : []),
+    ...Array.from({ length: orderNumbers(field) - 1 }, (_, more) => numberFields(rankValues(more + 1), count)).flat(),
   ]
 }
 
 const RANK_COUNT = 'millrace_rank_count'
+const RANK_SLOTS = 'millrace_rank_slot_'
+
+/** The first name is as savepoints have it. */
+function rankValues(number: number): string {
+  return number === 0 ? 'millrace_rank_value_' : `millrace_rank_value_${number}_`
+}
+
+function numberFields(prefix: string, count: number): Field[] {
+  return Array.from({ length: count }, (_, i) => ({ name: `${prefix}${i}`, type: 'double', nullable: false }))
+}
 
 export function loopFunctions(emitter: RecordEmitter, loop: RecordLoop): Code {
   if (loop.kind === 'ranked') return rankedFunctions(emitter)
@@ -84,15 +108,24 @@ export function loopFunctions(emitter: RecordEmitter, loop: RecordLoop): Code {
 
 /** The scope that a loop's code refers to beside the table's. */
 export function loopScope(spec: RecordSpec, loop: RecordLoop): Record<string, unknown> {
-  return loop.kind === 'rank' ? { Entry: compileRowClass(spec.schema) } : {}
+  switch (loop.kind) {
+    case 'rank':
+      return { Entry: compileRowClass(spec.schema), orderNumber }
+    case 'latest':
+      return { orderNumber }
+    case 'first':
+    case 'ranked':
+      return {}
+  }
 }
 
 /**
  * Three passes: the hashes and a look at the index, a look at the records, then the work. The looks are independent of
  * each other, so that the cache misses of a batch overlap; they pay once the table is larger than the caches.
  */
-function keepFunction(emitter: RecordEmitter, loop: Extract<RecordLoop, { kind: 'first' | 'latest' }>): Code {
-  const { spec } = emitter
+function keepFunction(table: RecordEmitter, loop: Extract<RecordLoop, { kind: 'first' | 'latest' }>): Code {
+  const order = loop.kind === 'first' ? undefined : orderOf(table, loop.field)
+  const emitter = order?.emitter ?? table
   return js`
     const hashes = new Int32Array(1024), addresses = new Int32Array(1024), groupsOf = []
     let looked = 0
@@ -119,9 +152,10 @@ function keepFunction(emitter: RecordEmitter, loop: Extract<RecordLoop, { kind: 
         ${emitter.room()}
         ${emitter.probe()}
         ${emitter.promote()}
+        ${order?.declared ?? NOTHING}
         if (a !== 0) {
           ${LOCATE}
-          ${loop.kind === 'first' ? keepFirst(emitter) : keepLatest(emitter, fieldNamed(spec, loop.field))}
+          ${order === undefined ? keepFirst(emitter) : keepLatest(order)}
         }
         ${emitter.write(js`${VALUE}`, js`0`)}
         g.n++
@@ -143,15 +177,62 @@ function keepFirst(emitter: RecordEmitter): Code {
     ${passOver(emitter, [js`${emitter.numberAt('at')} = at`])}`
 }
 
+/** What orders the rows of a latest table: each number in a record, and its twin `v<i>` of row r. */
+interface Order {
+  readonly emitter: RecordEmitter
+  readonly declared: Code
+  readonly numbers: readonly { readonly kept: Code; readonly given: Code }[]
+}
+
+function orderOf(table: RecordEmitter, by: Field): Order {
+  const fields = orderFieldsOf(table.spec, by)
+  const emitter = table.withFields((field) => {
+    const index = fields.indexOf(field)
+    return index < 0 ? js`r${property(field.name)}` : js`v${index}`
+  })
+  return {
+    emitter,
+    declared: declareNumbers(by, js`r${property(by.name)}`),
+    numbers: fields.map((field, index) => ({ kept: emitter.numberAt(field), given: js`v${index}` })),
+  }
+}
+
+/** The fields of the table that hold the numbers of `by`. */
+function orderFieldsOf({ schema }: RecordSpec, by: Field): Field[] {
+  const names = isOrderedByDigits(by) ? latestFields(by, []).map(({ name }) => name) : [by.name]
+  return fieldsOf(schema, names)
+}
+
+/** Declares the numbers that order a value: `v0`, `v1`, … */
+function declareNumbers(by: Field, value: Code): Code {
+  const count = orderNumbers(by)
+  if (!isOrderedByDigits(by)) return js`const v0 = ${value}`
+  return lines(
+    Array.from({ length: count }, (_, index) => js`const v${index} = orderNumber(${value}, ${index}, ${count})`),
+  )
+}
+
+/** The test that some numbers, compared one after the other, are beyond their twins. */
+function isBeyond(operator: Code, pairs: readonly (readonly [left: Code, right: Code])[]): Code {
+  const [first, ...more] = pairs
+  if (first === undefined) return js`false`
+  const [left, right] = first
+  if (more.length === 0) return js`${left} ${operator} ${right}`
+  return js`(${left} ${operator} ${right} || ${left} === ${right} && ${isBeyond(operator, more)})`
+}
+
 /** Leaves row r when it is older than record `a`, or passes it. */
-function keepLatest(emitter: RecordEmitter, field: Field): Code {
+function keepLatest({ emitter, numbers }: Order): Code {
   const { timed } = emitter.spec
-  const value = js`r${property(field.name)}`
   const lives = timed ? [js`${emitter.numberAt('at')} > since`] : []
+  const isOlder = isBeyond(
+    js`>`,
+    numbers.map(({ kept, given }) => [kept, given]),
+  )
   return js`
-    if (${joined([...lives, js`${emitter.numberAt(field)} > ${value}`], ' && ')}) continue
+    if (${joined([...lives, isOlder], ' && ')}) continue
     ${passOver(emitter, [
-      js`${emitter.numberAt(field)} = ${value}`,
+      ...numbers.map(({ kept, given }) => js`${kept} = ${given}`),
       timed ? js`${emitter.numberAt('at')} = at` : NOTHING,
     ])}`
 }
@@ -169,33 +250,34 @@ function passOver(emitter: RecordEmitter, writes: readonly Code[]): Code {
     continue`
 }
 
-function fieldNamed({ schema }: RecordSpec, name: string): Field {
-  return schema.fields.find((field) => field.name === name) as Field
-}
-
-function rankFunctions(
-  emitter: RecordEmitter,
-  { field: by, count, order, slots }: Extract<RecordLoop, { kind: 'rank' }>,
-): Code {
+function rankFunctions(emitter: RecordEmitter, { field: by, count, order, slots }: RankLoop): Code {
   const { spec } = emitter
   const numbers = new Map(
     [...emitter.layout.numbers].map(([of, place]) => [typeof of === 'string' ? of : of.name, place]),
   )
   const at = (name: string): number => 1 + (numbers.get(name) ?? 0)
-  const better = order === 'desc' ? js`>` : js`<`
   const lives = spec.timed ? [js`${emitter.numberAt('at')} > since`] : []
-  const worst = js`doubles[p + VALUES + MOST - 1]`
-  const cannotEnter = joined([js`doubles[p + COUNT] === MOST`, ...lives, js`!(value ${better} ${worst})`], ' && ')
+  const values = Array.from({ length: orderNumbers(by) }, (_, index) => ({
+    given: js`v${index}`,
+    from: at(`${rankValues(index)}0`),
+  }))
+  const beats = (place: Code): Code =>
+    isBeyond(
+      order === 'desc' ? js`>` : js`<`,
+      values.map(({ given, from }) => [given, js`doubles[p + ${from} + ${place}]`]),
+    )
+  const given = values.map((value) => value.given)
+  const cannotEnter = joined([js`doubles[p + COUNT] === MOST`, ...lives, js`!(${beats(js`MOST - 1`)})`], ' && ')
   const write = emitter.write(js`${VALUE}`, js`0`)
   return js`
-    const COUNT = ${at(RANK_COUNT)}, VALUES = ${at('millrace_rank_value_0')}
-    const SLOTS = ${slots ? at('millrace_rank_slot_0') : 0}, MOST = ${count}
+    const COUNT = ${at(RANK_COUNT)}, SLOTS = ${slots ? at(`${RANK_SLOTS}0`) : 0}, MOST = ${count}
     let entry = 0
     function offer(g, r0, at, since) {
       ${emitter.keyFromRow(js`r0`)}
-      return offerKey(g, ${emitter.parts}, r0${property(by)}, at, since)
+      ${declareNumbers(by, js`r0${property(by.name)}`)}
+      return offerKey(g, ${emitter.parts}, ${given}, at, since)
     }
-    function offerKey(g, ${emitter.parts}, value, at, since) {
+    function offerKey(g, ${emitter.parts}, ${given}, at, since) {
       if (arena.debt) arena.maintain()
       ${emitter.hash()}
       ${emitter.room()}
@@ -221,14 +303,14 @@ function rankFunctions(
       let c = doubles[p + COUNT]
       ${spec.timed ? js`if (${emitter.numberAt('at')} <= since) c = 0` : NOTHING}
       let k = c
-      while (k > 0 && value ${better} doubles[p + VALUES + k - 1]) k--
+      while (k > 0 && ${beats(js`k - 1`)}) k--
       ${slots ? js`const slot = c < MOST ? c : doubles[p + SLOTS + MOST - 1]` : NOTHING}
       if (c < MOST) c++
       for (let j = c - 1; j > k; j--) {
-        doubles[p + VALUES + j] = doubles[p + VALUES + j - 1]
+        ${values.map(({ from }) => js`doubles[p + ${from} + j] = doubles[p + ${from} + j - 1]`)}
         ${slots ? js`doubles[p + SLOTS + j] = doubles[p + SLOTS + j - 1]` : NOTHING}
       }
-      doubles[p + VALUES + k] = value
+      ${values.map((value) => js`doubles[p + ${value.from} + k] = ${value.given}`)}
       doubles[p + COUNT] = c
       ${slots ? js`doubles[p + SLOTS + k] = slot` : NOTHING}
       ${spec.timed ? js`${emitter.numberAt('at')} = at` : NOTHING}

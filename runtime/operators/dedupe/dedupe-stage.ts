@@ -1,10 +1,10 @@
 import { type Batch, BATCH_ROWS, RowBatch } from '../../memory/batch.ts'
 import type { KeyGrouper } from '../../codegen/contracts.ts'
 import { compileKeyGrouper } from '../../codegen/keys/key-grouper.ts'
-import type { LoopCode } from '../../codegen/records/record-loops.ts'
+import { latestFields, type LoopCode } from '../../codegen/records/record-loops.ts'
 import type { RecordTable } from '../../state/record-table.ts'
 import { MillraceError } from '../../model/errors.ts'
-import { fieldsOf, type Field, type Row, type Schema } from '../../model/schema.ts'
+import { fieldsOf, type Field, type Row } from '../../model/schema.ts'
 import type { Timestamp } from '../../model/time.ts'
 import type { DedupeVerb } from '../../graph/verbs/dedupe.ts'
 import { LogStateStore } from '../../state/log-state-store.ts'
@@ -46,11 +46,12 @@ class DedupeStage implements OperatorStage {
     const keyIn = node.keyBy ?? []
     const key = fieldsOf(input.schema, keyIn)
     const { keep, ttlMs } = verb
-    const schema = keep.which === 'first' ? { fields: key } : keptFields(input.schema, key, keep.orderBy)
+    const orderBy = keep.which === 'first' ? undefined : fieldsOf(input.schema, [keep.orderBy])[0]
+    const schema = { fields: [...key, ...(orderBy === undefined ? [] : latestFields(orderBy, key))] }
     const store = new LogStateStore(
       { key, tables: { kept: { kind: 'value', schema, keyIn, ...(ttlMs === undefined ? {} : { ttlMs }) } } },
       { maxParallelism, spill, now: () => clock.now() },
-      { kept: keep.which === 'first' ? { kind: 'first' } : { kind: 'latest', field: keep.orderBy } },
+      { kept: orderBy === undefined ? { kind: 'first' } : { kind: 'latest', field: orderBy } },
     )
     this.state = storedState(store)
     this.#store = store
@@ -59,7 +60,7 @@ class DedupeStage implements OperatorStage {
     this.#loop = this.#table.code.loop as LoopCode
     this.#grouper = compileKeyGrouper(key, maxParallelism)
     this.#ttlMs = ttlMs
-    this.#orderBy = keep.which === 'first' ? undefined : fieldsOf(input.schema, [keep.orderBy])[0]
+    this.#orderBy = orderBy
   }
 
   async process(batch: Batch): Promise<void> {
@@ -85,9 +86,4 @@ class DedupeStage implements OperatorStage {
     this.#store.close()
     return Promise.resolve()
   }
-}
-
-function keptFields(schema: Schema, key: readonly Field[], orderBy: string): Schema {
-  if (key.some(({ name }) => name === orderBy)) return { fields: key }
-  return { fields: [...key, ...fieldsOf(schema, [orderBy]).map((field) => ({ ...field, nullable: false }))] }
 }

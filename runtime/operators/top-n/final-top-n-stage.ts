@@ -2,7 +2,7 @@ import { type Batch, BATCH_ROWS, RowBatch } from '../../memory/batch.ts'
 import type { KeyGrouper } from '../../codegen/contracts.ts'
 import { compileKeyCodec, type KeyCodec } from '../../codegen/keys/key-codec.ts'
 import { compileKeyGrouper } from '../../codegen/keys/key-grouper.ts'
-import { rankFields, type LoopCode } from '../../codegen/records/record-loops.ts'
+import { rankFields, type LoopCode, type RankLoop } from '../../codegen/records/record-loops.ts'
 import { compileRankRow } from '../../codegen/rows/rank-row.ts'
 import { compileRowClass } from '../../codegen/rows/row.ts'
 import { MillraceError } from '../../model/errors.ts'
@@ -59,17 +59,18 @@ export class FinalTopNStage implements OperatorStage {
     const keyIn = node.keyBy ?? []
     const key = fieldsOf(input.schema, keyIn)
     const { n: count, order } = verb
+    const loop: RankLoop = { kind: 'rank', field: by, count, order, slots: true }
     const store = new LogStateStore(
       {
         key,
         tables: {
-          places: { kind: 'value', schema: { fields: [...key, ...rankFields({ count, slots: true })] }, keyIn },
+          places: { kind: 'value', schema: { fields: [...key, ...rankFields(loop)] }, keyIn },
           rows: { kind: 'map', userKey: [SLOT], schema: input.schema, rowClass: compileRowClass(input.schema) },
           ends: { kind: 'timers' },
         },
       },
       { maxParallelism, spill, now: () => clock.now() },
-      { places: { kind: 'rank', field: verb.by, count, order, slots: true } },
+      { places: loop },
     )
     this.state = storedState(store)
     this.#store = store

@@ -6,10 +6,11 @@ import { compileKeyCodec, type KeyCodec } from '../../codegen/keys/key-codec.ts'
 import { type ColumnGrouper, compileColumnGrouper, compileKeyGrouper } from '../../codegen/keys/key-grouper.ts'
 import { compileColumnRows } from '../../codegen/rows/column-rows.ts'
 import { compileRankRow } from '../../codegen/rows/rank-row.ts'
-import { rankFields, type LoopCode, type RecordLoop } from '../../codegen/records/record-loops.ts'
+import { rankFields, type LoopCode, type RankLoop } from '../../codegen/records/record-loops.ts'
 import type { RecordTable } from '../../state/record-table.ts'
 import { compileRowClass } from '../../codegen/rows/row.ts'
 import { MillraceError } from '../../model/errors.ts'
+import { isOrderedByDigits } from '../../model/order-numbers.ts'
 import { fieldOf, fieldsOf, type Field, type Row } from '../../model/schema.ts'
 import type { Timestamp } from '../../model/time.ts'
 import type { TopNVerb } from '../../graph/verbs/top-n.ts'
@@ -24,7 +25,7 @@ import { storedState } from '../stored-state.ts'
 
 const SLOT: Field = { name: 'slot', type: 'long', nullable: false }
 
-/** What ranking the columns of a batch takes, where the key is one number. */
+/** What ranking the columns of a batch takes, where the key is one number and rows are ordered by another. */
 interface ColumnPath {
   readonly rows: LogMaps
   readonly keyPlace: number
@@ -76,9 +77,10 @@ class TopNStage implements OperatorStage {
     const key = fieldsOf(input.schema, keyIn)
     const { n: count, order, ttlMs } = verb
     const slots = verb.rank !== undefined
+    const loop: RankLoop = { kind: 'rank', field: by, count, order, slots }
     const places: TableShape = {
       kind: 'value',
-      schema: { fields: [...key, ...rankFields({ count, slots })] },
+      schema: { fields: [...key, ...rankFields(loop)] },
       keyIn,
       ...(ttlMs === undefined ? {} : { ttlMs }),
     }
@@ -88,7 +90,6 @@ class TopNStage implements OperatorStage {
       schema: input.schema,
       rowClass: compileRowClass(input.schema),
     }
-    const loop: RecordLoop = { kind: 'rank', field: verb.by, count, order, slots }
     const isNumber = isNumberKey(key)
     const store = new LogStateStore(
       { key, tables: { places, ...(slots ? { rows } : {}) } },
@@ -108,7 +109,7 @@ class TopNStage implements OperatorStage {
     this.#ttlMs = ttlMs
     this.#slots = new Int32Array(count)
     const [keyField] = key
-    if (this.#rows !== undefined && isNumber && keyField !== undefined)
+    if (this.#rows !== undefined && isNumber && keyField !== undefined && !isOrderedByDigits(by))
       this.#columns = {
         rows: this.#rows,
         keyPlace: input.schema.fields.indexOf(keyField),

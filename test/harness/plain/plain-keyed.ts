@@ -2,7 +2,7 @@ import type { Row } from '../../../runtime/model/schema.ts'
 
 /** What dedupe and topN mean, as lists of rows: the slow twins of their tests. `keyOf` gives a text per key. */
 export class PlainDedupe {
-  readonly #kept = new Map<string, { order: number; at: number }>()
+  readonly #kept = new Map<string, { order: number | bigint; at: number }>()
   readonly #keep: 'first' | 'last'
   readonly #ttlMs: number
 
@@ -12,13 +12,22 @@ export class PlainDedupe {
   }
 
   /** True when the row passes. */
-  take(key: string, order: number, now: number): boolean {
+  take(key: string, order: number | bigint, now: number): boolean {
     const kept = this.#kept.get(key)
     const lives = kept !== undefined && now - kept.at < this.#ttlMs
     if (lives && (this.#keep === 'first' || order < kept.order)) return false
     this.#kept.set(key, { order, at: now })
     return true
   }
+}
+
+/** What a number, or the text of a decimal or a bigint, is ordered by; compared with values of its own type only. */
+export function sizeOf(value: unknown): number | bigint {
+  return typeof value === 'string' ? BigInt(value.replace('.', '')) : Number(value)
+}
+
+function compare(left: number | bigint, right: number | bigint): number {
+  return left < right ? -1 : left > right ? 1 : 0
 }
 
 export class PlainTopN {
@@ -36,7 +45,7 @@ export class PlainTopN {
     const before = known !== undefined && now - known.at < ttlMs ? known.rows : []
     const sign = order === 'asc' ? 1 : -1
     // sorting is stable: of equal rows the earlier stays first
-    const after = [...before, row].sort((a, b) => sign * (Number(a[by]) - Number(b[by]))).slice(0, n)
+    const after = [...before, row].sort((a, b) => sign * compare(sizeOf(a[by]), sizeOf(b[by]))).slice(0, n)
     const place = after.indexOf(row)
     if (place < 0) return []
     this.#best.set(key, { rows: after, at: now })

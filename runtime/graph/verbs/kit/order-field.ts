@@ -1,7 +1,8 @@
 import type { Problems } from '../../problems.ts'
 import { suggestion } from '../../../expressions/suggest.ts'
 import { fieldOf, type Schema } from '../../../model/schema.ts'
-import { traitsOf } from '../../../model/type-traits.ts'
+import { orderNumbers } from '../../../model/order-numbers.ts'
+import { valueTypeText } from '../../../model/value-type.ts'
 
 /** A field whose values have an order that numbers have. */
 export function readOrderField(value: unknown, path: string, schema: Schema, problems: Problems): string | undefined {
@@ -20,11 +21,11 @@ export function readOrderField(value: unknown, path: string, schema: Schema, pro
     )
     return undefined
   }
-  if (traitsOf(field).isRanked) return name
+  if (orderNumbers(field) > 0) return name
   problems.report(
     'TYPE_MISMATCH',
     path,
-    `"${name}" is ${field.type}, rows are ordered by a long, double or timestamp`,
+    `"${name}" is ${valueTypeText(field)}, rows are ordered by a number, a date or a time`,
     'compute a number from it with set before',
   )
   return undefined

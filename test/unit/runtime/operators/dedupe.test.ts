@@ -5,9 +5,17 @@ import { rowsAndCheckpoints, takeSteps } from '../../../harness/checkpoint-steps
 import { ManualClock } from '../../../harness/manual-clock.ts'
 import { aroundOperator, OperatorBed } from '../../../harness/operator-bed.ts'
 import { OperatorSlots } from '../../../harness/operator-slots.ts'
-import { PlainDedupe } from '../../../harness/plain/plain-keyed.ts'
+import { PlainDedupe, sizeOf } from '../../../harness/plain/plain-keyed.ts'
 
-const SCHEMA = { a: 'string?', b: 'long', at: 'timestamp', price: 'double?', text: 'string' }
+const SCHEMA = {
+  a: 'string?',
+  b: 'long',
+  at: 'timestamp',
+  price: 'double?',
+  text: 'string',
+  exact: 'decimal(31,2)?',
+  whole: 'bigint',
+}
 
 const arbitraryRow = fc.record({
   a: fc.option(fc.constantFrom('', 'x', 'ž', '\ud83d', 'much longer than the others'), { nil: null }),
@@ -15,6 +23,8 @@ const arbitraryRow = fc.record({
   at: fc.integer({ min: 0, max: 50 }),
   price: fc.double({ min: -5, max: 5, noNaN: true }),
   text: fc.constantFrom('p', 'q', '日本'),
+  exact: fc.constantFrom('-90071992547409930.02', '-90071992547409930.01', '1.00', '90071992547409930.01'),
+  whole: fc.constantFrom('9007199254740993', '9007199254740992', '-9007199254740993'),
 })
 const arbitraryRun = fc.array(rowsAndCheckpoints(arbitraryRow), { maxLength: 30, size: 'max' })
 
@@ -29,6 +39,8 @@ describe('dedupe', () => {
     ['last', { ttl: '100ms' }, 'at'],
     ['last', { orderBy: 'price' }, 'price'],
     ['last', { orderBy: 'b' }, 'b'],
+    ['last', { orderBy: 'exact' }, 'exact'],
+    ['last', { orderBy: 'whole', ttl: '100ms' }, 'whole'],
   ] as const)(
     'keep: %s with %j passes what the plain one passes, over any checkpoints, on disk or not',
     async (keep, more, order) => {
@@ -42,7 +54,7 @@ describe('dedupe', () => {
           const slots = new OperatorSlots(graph, 'op', 1)
           const plain = new PlainDedupe(keep, 'ttl' in more ? 100 : Infinity)
           await takeSteps(slots, steps, (rows) => {
-            const expected = rows.filter((row) => plain.take(keyOf(row), Number(row[order]), slots.clock.now()))
+            const expected = rows.filter((row) => plain.take(keyOf(row), sizeOf(row[order]), slots.clock.now()))
             return () => {
               expect(lines(slots.take())).toEqual(lines(expected))
             }

@@ -23,8 +23,20 @@ const SCHEMA = {
   isNew: 'boolean?',
   more: 'json?',
   weight: 'double?',
+  exact: 'decimal(38,3)?',
+  small: 'decimal(9,2)?',
+  whole: 'bigint?',
 }
 
+const EXACT = [
+  '0.001',
+  '1.000',
+  '90071992547409.921',
+  '90071992547409.922',
+  '12345678901234567890123456789012345.678',
+  '12345678901234567890123456789012345.679',
+  '22345678901234567890123456789012345.678',
+]
 const arbitraryRow = fc.record({
   a: fc.option(fc.constantFrom('', 'x', 'ž日', '\ud83d'), { nil: null }),
   b: fc.constantFrom(0, 1),
@@ -34,6 +46,10 @@ const arbitraryRow = fc.record({
   isNew: fc.option(fc.boolean(), { nil: null }),
   more: fc.option(fc.constantFrom({ a: [1, 'x'] }, [], 'y'.repeat(70)), { nil: null }),
   weight: fc.option(fc.constantFrom(0, 0.25, 1e20), { nil: null }),
+  // they differ where a double ends, or in one digit far in front
+  exact: fc.constantFrom(...['', '-'].flatMap((sign) => EXACT.map((text) => `${sign}${text}`))),
+  small: fc.constantFrom('-1.50', '0.00', '0.01', '10.00', '9999999.99'),
+  whole: fc.constantFrom('-9223372036854775808', '9007199254740992', '9007199254740993', '-1', '9223372036854775807'),
 })
 const arbitraryRun = fc.array(rowsAndCheckpoints(arbitraryRow), { maxLength: 30, size: 'max' })
 
@@ -53,6 +69,11 @@ describe('topN', () => {
     ['asc', { rank: 'place' }],
     ['desc', { ttl: '100ms' }],
     ['desc', { ttl: '100ms', rank: 'place' }],
+    ['desc', { by: 'exact', rank: 'place' }],
+    ['asc', { by: 'exact', ttl: '100ms' }],
+    ['desc', { by: 'whole' }],
+    ['asc', { by: 'whole', rank: 'place' }],
+    ['desc', { by: 'small', rank: 'place' }],
   ] as const)(
     '%s with %j puts out what the plain one does, over any checkpoints, on disk or not',
     async (order, more) => {
@@ -72,7 +93,7 @@ describe('topN', () => {
             const slots = new OperatorSlots(graph, 'op', 1)
             const plain = new PlainTopN({
               n,
-              by: 'price',
+              by: 'by' in more ? more.by : 'price',
               order,
               ...('rank' in more ? { rank: 'place' } : {}),
               ...('ttl' in more ? { ttlMs: 100 } : {}),

@@ -265,15 +265,16 @@ function keep(rows, count, groups, groupAt, at, since, out) {
       i = i + 2 & mask
     }
     if (a !== 0 && arena.base[a >>> 15] < 0) a = index[i + 1] = arena.promote(g, a)
+    const v0 = r.at
     if (a !== 0) {
       const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
       const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
-      if (doubles[(start >> 1) + 1] > since && doubles[(start >> 1) + 3] > r.at) continue
+      if (doubles[(start >> 1) + 1] > since && doubles[(start >> 1) + 3] > v0) continue
       {
         a = index[i + 1] = arena.own(g, a)
         const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
         const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
-        doubles[(start >> 1) + 3] = r.at
+        doubles[(start >> 1) + 3] = v0
         doubles[(start >> 1) + 1] = at
       }
       if (arena.debt) arena.maintain()
@@ -306,7 +307,7 @@ function keep(rows, count, groups, groupAt, at, since, out) {
     ints[start + 1] = h
     doubles[(start >> 1) + 1] = at
     doubles[(start >> 1) + 2] = r.id
-    doubles[(start >> 1) + 3] = r.at
+    doubles[(start >> 1) + 3] = v0
     ints[start + 8] = (r.channel === null ? 1 : 0)
     if (box !== 0) ints[start + 9] = written
     else {

@@ -222,14 +222,14 @@ function row(a) {
   }
   return new Row(((ints[start + 16] & 1) !== 0) ? null : t0, doubles[(start >> 1) + 1], doubles[(start >> 1) + 2], doubles[(start >> 1) + 3], doubles[(start >> 1) + 4], doubles[(start >> 1) + 5], doubles[(start >> 1) + 6], doubles[(start >> 1) + 7])
 }
-const COUNT = 1, VALUES = 2
-const SLOTS = 5, MOST = 3
+const COUNT = 1, SLOTS = 5, MOST = 3
 let entry = 0
 function offer(g, r0, at, since) {
   const k0 = r0.channel
-  return offerKey(g, k0, r0.price, at, since)
+  const v0 = r0.price
+  return offerKey(g, k0, v0, at, since)
 }
-function offerKey(g, k0, value, at, since) {
+function offerKey(g, k0, v0, at, since) {
   if (arena.debt) arena.maintain()
   const h = Math.imul((k0 === null ? (0x9e3779b9 | 0) : hashString(k0)), 0x9e3779b1)
   if ((g.n + 1) * 8 > g.index.length * 3) g.grow()
@@ -288,7 +288,7 @@ function offerKey(g, k0, value, at, since) {
     const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
     const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
     const p = start >> 1
-    if (doubles[p + COUNT] === MOST && !(value > doubles[p + VALUES + MOST - 1])) return -1
+    if (doubles[p + COUNT] === MOST && !(v0 > doubles[p + 2 + MOST - 1])) return -1
   }
   entry = a = index[i + 1] = arena.own(g, a)
   const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
@@ -296,14 +296,14 @@ function offerKey(g, k0, value, at, since) {
   const p = start >> 1
   let c = doubles[p + COUNT]
   let k = c
-  while (k > 0 && value > doubles[p + VALUES + k - 1]) k--
+  while (k > 0 && v0 > doubles[p + 2 + k - 1]) k--
   const slot = c < MOST ? c : doubles[p + SLOTS + MOST - 1]
   if (c < MOST) c++
   for (let j = c - 1; j > k; j--) {
-    doubles[p + VALUES + j] = doubles[p + VALUES + j - 1]
+    doubles[p + 2 + j] = doubles[p + 2 + j - 1]
     doubles[p + SLOTS + j] = doubles[p + SLOTS + j - 1]
   }
-  doubles[p + VALUES + k] = value
+  doubles[p + 2 + k] = v0
   doubles[p + COUNT] = c
   doubles[p + SLOTS + k] = slot
   return k

@@ -10,7 +10,7 @@ import { type Chain, chainOf, type ExecutionPlan } from './execution-plan.ts'
  * source, which skips them unless it says otherwise. Rows carry no mark of their source, so that the first source
  * upstream speaks for all.
  */
-export function errorPolicyOf(plan: ExecutionPlan, chain: Chain, operator: OperatorNode): ErrorPolicy {
+export function effectiveErrorPolicy(plan: ExecutionPlan, chain: Chain, operator: OperatorNode): ErrorPolicy {
   if (operator.onError !== undefined) return operator.onError
   const definition = definitionOf(operator)
   const callsOut = definition.functions(operator.verb).length > 0 || definition.service(operator.verb) !== undefined
