@@ -2,42 +2,39 @@ import { isMarkedCommitted } from '../checkpoint/commit-marker.ts'
 import { JobLog, type LogView } from '../checkpoint/job-log.ts'
 import { type Manifest, readManifest, withoutOutput } from '../checkpoint/manifest.ts'
 import { assignRestore } from '../checkpoint/restore-assignment.ts'
-import { discardSavepoint, retire, sweep } from '../checkpoint/retention.ts'
+import { discardSavepoint } from '../checkpoint/retention.ts'
 import type { Connectors } from '../connectors/registry.ts'
 import type { JobPhase, JobReport, SavepointReport, SavepointRequest } from '../control/job-report.ts'
 import type { SubtaskMetrics, WorkerMessage } from '../control/messages.ts'
 import { describeWithCauses, type ErrorReport, errorReport, MillraceError } from '../model/errors.ts'
 import type { Attempt, SubtaskId } from '../model/ids.ts'
-import type { CheckpointReport, JobTarget, Order } from '../model/job.ts'
-import { isOlder, newerOf, outdated } from '../model/order.ts'
-import type { Split } from '../model/snapshot.ts'
+import type { CheckpointReport, JobTarget } from '../model/job.ts'
 import { subtasksOf } from '../plan/chaining.ts'
 import type { ExecutionPlan } from '../plan/execution-plan.ts'
-import type { PlannedJob } from '../front/planned-job.ts'
 import { sleep } from '../ports/clock.ts'
 import type { NetAddress } from '../ports/net.ts'
 import type { Ports } from '../ports/ports.ts'
 import type { Store } from '../ports/store.ts'
+import { AttemptCheckpoints } from './attempt-checkpoints.ts'
 import { AttemptFailures } from './attempt-failures.ts'
 import { AttemptRun } from './attempt-run.ts'
 import { deploymentsOf } from './deployments.ts'
 import { DriveLoop } from './drive-loop.ts'
 import { InitialState } from './initial-state.ts'
 import { JobError } from './job-error.ts'
+import { JobSources } from './job-sources.ts'
 import { excessiveLoss, lossesOf } from './record-losses.ts'
 import { decide, type Facts, type Step } from './decide.ts'
 import { isOver, nextPhase } from './job-phase.ts'
 import { summaryOf } from './job-summary.ts'
 import type { SubtaskSeries } from './metrics.ts'
 import { PauseClock } from './pause-clock.ts'
-import { PeriodicCheckpoints } from './periodic-checkpoints.ts'
 import { ReportListeners } from './report-listeners.ts'
 import { lostState } from './restore-fit.ts'
 import { Savepoints } from './savepoints.ts'
-import { discoverSplits, type SplitParts, watchSplits } from './splits.ts'
 import { SwitchPreparation } from './switch-preparation.ts'
 import { failureOf, WorkerOrders } from './worker-orders.ts'
-import { findVanished } from './vanished-checkpoints.ts'
+import { type JobPlanner, type Wanted, WantedJob } from './wanted-job.ts'
 import { WorkerRegistry, type RegisteredWorker } from './worker-registry.ts'
 
 const CHECKPOINT_TIMEOUT_MS = 60_000
@@ -59,13 +56,6 @@ export interface CoordinatorConfig {
   template?: string | undefined
 }
 
-/** Reads a spec and plans the job. Throws SPEC_INVALID. */
-export type JobPlanner = (spec: unknown) => PlannedJob
-
-interface Wanted extends PlannedJob {
-  target: JobTarget
-}
-
 /**
  * One per job. Level-triggered like the operator: `decide` compares what is asked for with what runs and names
  * one step at a time, `#take` carries it out; messages only change facts and wake it. A new attempt always goes the
@@ -76,15 +66,15 @@ export class Coordinator {
   readonly listeners: ReportListeners
   readonly #config: CoordinatorConfig
   readonly #ports: Ports
-  readonly #connectors: Connectors
   readonly #store: Store
-  readonly #planJob: JobPlanner
   readonly #registry: WorkerRegistry
   readonly #pause = new PauseClock()
   readonly #savepoints: Savepoints
   readonly #orders: WorkerOrders
   readonly #initial: InitialState
-  readonly #checkpoints: PeriodicCheckpoints
+  readonly #checkpoints: AttemptCheckpoints
+  readonly #sources: JobSources
+  readonly #job: WantedJob
   readonly #loop = new DriveLoop(() => this.#step())
   #preparation: SwitchPreparation | undefined
   /** A wanted graph in which the state of the running attempt, as of that checkpoint, has its place. */
@@ -92,20 +82,11 @@ export class Coordinator {
   #log: JobLog | undefined
   /** Others run the job: nothing of the log is this coordinator's until it is to run the job. */
   #standsBy = false
-  #wanted: Wanted | undefined
-  /** The newest that was obeyed, by this coordinator or by one before it. */
-  #order: Order | undefined
-  /** A target that the state of the running attempt does not fit. */
-  #refused: { revision: string; error: MillraceError } | undefined
   #phase: JobPhase = 'waiting'
   #run: AttemptRun | undefined
   /** The newest attempt deployed, also while it does not run. */
   #attempt: Attempt = 0
   #revision: string | null = null
-  /** The last time that they were asked. */
-  #sourcesFailed = false
-  #newest: CheckpointReport | null = null
-  #checkpointFailures = 0
   #restarts = 0
   readonly #failures = new AttemptFailures()
   readonly #error = new JobError()
@@ -119,9 +100,8 @@ export class Coordinator {
   constructor(config: CoordinatorConfig, ports: Ports, connectors: Connectors, store: Store, planJob: JobPlanner) {
     this.#config = config
     this.#ports = ports
-    this.#connectors = connectors
     this.#store = store
-    this.#planJob = planJob
+    this.#job = new WantedJob(planJob)
     this.listeners = new ReportListeners(ports.clock, () => this.report())
     this.#registry = new WorkerRegistry({
       clock: ports.clock,
@@ -151,7 +131,13 @@ export class Coordinator {
         this.#registry.send(subtask, message)
       },
     })
-    this.#checkpoints = new PeriodicCheckpoints(ports.clock)
+    this.#sources = new JobSources({
+      connectors,
+      ports,
+      baseDir: config.baseDir,
+      reportTrouble: this.#error.teller(),
+    })
+    this.#checkpoints = this.#attemptCheckpoints()
     this.#initial = new InitialState({
       job: config.job,
       jobUid: config.jobUid,
@@ -183,20 +169,20 @@ export class Coordinator {
     const log = await JobLog.open(this.#store, this.#config.jobUid)
     const view = log.view()
     this.#standsBy =
-      this.#wanted?.target.desiredState !== 'running' && view.attempt > 0 && view.template !== this.#config.template
+      this.#job.current?.target.desiredState !== 'running' &&
+      view.attempt > 0 &&
+      view.template !== this.#config.template
     if (!this.#standsBy) this.#takeUp(view)
-    this.#order = newerOf(this.#order, view.order)
+    this.#job.takeUpOrder(view)
     this.#log = log
     this.#error.current = undefined
   }
 
   #takeUp(view: LogView): void {
     this.#attempt = view.attempt
-    this.#newest = view.newest ?? null
+    this.#checkpoints.newest = view.newest ?? null
     this.#savepoints.add(view.checkpoints)
-    // A target that was set meanwhile is newer than the one in the log, unless it says that it is not.
-    if (view.target && (!this.#wanted || isOlder(this.#wanted.target.order, view.order)))
-      this.#accept(view.ended === 'suspended' ? { ...view.target, desiredState: 'suspended' } : view.target)
+    this.#job.takeUp(view)
   }
 
   /** Resolves after close; rejects with ATTEMPT_SUPERSEDED when another coordinator has taken over. */
@@ -225,17 +211,11 @@ export class Coordinator {
    * keeps what runs.
    */
   setTarget(target: JobTarget): void {
-    this.#obey(`the target ${target.revision} (${target.desiredState})`, target.order)
-    const before = this.#wanted?.target
-    if (
-      before?.revision === target.revision &&
-      before.desiredState === target.desiredState &&
-      before.restore === target.restore
-    )
-      return
-    this.#accept(target)
-    if (this.#error.current === this.#refused?.error) this.#error.current = undefined
-    this.#refused = undefined
+    this.#job.obey(`the target ${target.revision} (${target.desiredState})`, target.order)
+    if (this.#job.isAskedFor(target)) return
+    this.#job.accept(target)
+    if (this.#error.current === this.#job.refused?.error) this.#error.current = undefined
+    this.#job.forgetRefusal()
     if (this.#phase === 'failed') {
       // Until the first step towards it, a report would show the failure of the target before as its own.
       this.#setPhase('waiting')
@@ -248,25 +228,9 @@ export class Coordinator {
     this.#wake()
   }
 
-  /** A leader that was frozen may ask when it wakes, long after another one has gone on. */
-  #obey(what: string, order: Order | undefined): void {
-    if (order !== undefined && this.#order !== undefined && isOlder(order, this.#order))
-      throw outdated(what, order, this.#order)
-    this.#order = order ?? this.#order
-  }
-
-  /** As it is claimed: a coordinator that starts again must refuse what this one refuses. */
-  #ordered(target: JobTarget): JobTarget {
-    return this.#order === undefined ? target : { ...target, order: this.#order }
-  }
-
-  #accept(target: JobTarget): void {
-    this.#wanted = { target, ...this.#planJob(target.spec) }
-  }
-
   /** Asks for a savepoint; the same id again asks for the same one. Throws ORDER_OUTDATED. */
   savepoint({ id, order }: SavepointRequest): SavepointReport {
-    this.#obey(`the savepoint ${id}`, order)
+    this.#job.obey(`the savepoint ${id}`, order)
     return this.#savepoints.ask(id)
   }
 
@@ -290,14 +254,13 @@ export class Coordinator {
   async #takeSavepoint(id: string): Promise<CheckpointReport> {
     const run = this.#run
     if (!run || this.#phase !== 'running') throw this.#notRunning()
-    const savepoint = await run.take({
+    const savepoint = await this.#checkpoints.take(run, {
       kind: 'savepoint',
       extent: 'whole',
       thenStop: false,
       savepoint: id,
       final: false,
     })
-    this.#newest = savepoint
     // Whoever starts from it, perhaps in a year, must not have to ask the outside what became of its output.
     await run.committed(savepoint.id)
     return savepoint
@@ -311,6 +274,7 @@ export class Coordinator {
   }
 
   report(): JobReport {
+    const { current: wanted, refused } = this.#job
     const metrics = this.#subtaskMetrics().map((subtask) => subtask.metrics)
     const trouble = metrics.find((metric) => metric.trouble)?.trouble ?? null
     return {
@@ -318,16 +282,14 @@ export class Coordinator {
       phase: this.#phase,
       attempt: this.#attempt,
       revision: this.#revision,
-      targetRevision: this.#wanted?.target.revision ?? null,
-      ...(this.#refused === undefined
-        ? {}
-        : { refused: { revision: this.#refused.revision, error: errorReport(this.#refused.error) } }),
-      ...(this.#wanted?.target.restore === undefined ? {} : { restore: this.#wanted.target.restore }),
-      expectedWorkers: this.#wanted ? subtaskIds(this.#wanted.plan) : [],
+      targetRevision: wanted?.target.revision ?? null,
+      ...(refused === undefined ? {} : { refused: { revision: refused.revision, error: errorReport(refused.error) } }),
+      ...(wanted?.target.restore === undefined ? {} : { restore: wanted.target.restore }),
+      expectedWorkers: wanted ? subtaskIds(wanted.plan) : [],
       registeredWorkers: this.#registry.subtasks(),
       runningWorkers: this.#run ? [...this.#run.parts.subtasks] : [],
-      checkpoint: this.#newest,
-      checkpointFailures: this.#checkpointFailures,
+      checkpoint: this.#checkpoints.newest,
+      checkpointFailures: this.#checkpoints.failures,
       restarts: this.#restarts,
       lastPauseMs: this.#pause.pauseBefore(this.#attempt),
       ...summaryOf(metrics),
@@ -430,8 +392,9 @@ export class Coordinator {
 
   #facts(): Facts {
     const view = this.#log?.view()
-    const wanted = this.#wanted
+    const wanted = this.#job.current
     const run = this.#run
+    const { newest } = this.#checkpoints
     return {
       phase: this.#phase,
       isLogOpen: view !== undefined,
@@ -448,22 +411,20 @@ export class Coordinator {
       initialStateFits: wanted !== undefined && this.#initial.isKnownToFit(wanted.target),
       lacksWorkers: wanted !== undefined && subtaskIds(wanted.plan).some((subtask) => !this.#registry.worker(subtask)),
       stateFits:
-        this.#fit !== undefined &&
-        this.#fit.run === run &&
-        this.#fit.wanted === wanted &&
-        this.#fit.newest === this.#newest,
+        this.#fit !== undefined && this.#fit.run === run && this.#fit.wanted === wanted && this.#fit.newest === newest,
       // Its size is known only with a checkpoint; state that is not known to be there cannot be prepared.
-      hasStateToPrepare: this.#newest !== null && this.#newest.sizeBytes > 0,
+      hasStateToPrepare: newest !== null && newest.sizeBytes > 0,
       preparation: this.#preparationNow(),
     }
   }
 
   #preparationNow(): Facts['preparation'] {
     const preparation = this.#preparation
+    const wanted = this.#job.current
     if (preparation === undefined) return 'none'
     const isOfNow =
-      this.#wanted !== undefined &&
-      preparation.isFor(this.#run, this.#wanted.target) &&
+      wanted !== undefined &&
+      preparation.isFor(this.#run, wanted.target) &&
       this.#run?.failure === undefined &&
       this.#run?.isDrained() !== true
     if (!isOfNow) return 'stale'
@@ -472,7 +433,7 @@ export class Coordinator {
 
   /** Carries out one step. rest: nothing more is to be done until something wakes the loop. */
   async #take(step: Step): Promise<'again' | 'rest'> {
-    const wanted = this.#wanted
+    const wanted = this.#job.current
     const run = this.#run
     if (step === 'openLog') await this.#openLog()
     else if (wanted === undefined) return 'rest'
@@ -567,14 +528,13 @@ export class Coordinator {
 
   /** Bounded inputs have ended everywhere: one last checkpoint makes everything visible. */
   async #finish(run: AttemptRun): Promise<void> {
-    const checkpoint = await run.take({
+    const checkpoint = await this.#checkpoints.take(run, {
       kind: 'checkpoint',
       extent: 'changes',
       thenStop: true,
       savepoint: null,
       final: true,
     })
-    this.#newest = checkpoint
     await run.committed(checkpoint.id)
     await this.#log?.append(run.parts.attempt, { kind: 'finished', attempt: run.parts.attempt })
     this.#run = undefined
@@ -589,13 +549,13 @@ export class Coordinator {
       // A savepoint with a name is not retired: other jobs may be started from it while this one is suspended, and
       // after.
       const id = `suspended-${run.parts.attempt}`
-      const checkpoint = await this.#stopAtSavepoint(run, id)
+      const checkpoint = await this.#checkpoints.stopAtSavepoint(run, id)
       this.#savepoints.completed(id, checkpoint)
       await run.committed(checkpoint.id)
       await this.#log?.append(run.parts.attempt, {
         kind: 'suspended',
         attempt: run.parts.attempt,
-        ...(this.#order === undefined ? {} : { order: this.#order }),
+        ...(this.#job.order === undefined ? {} : { order: this.#job.order }),
       })
       this.#run = undefined
       await this.#orders.stop(run.parts.subtasks, run.parts.attempt, 'stop')
@@ -608,16 +568,15 @@ export class Coordinator {
    * as before.
    */
   async #checkStateFits(run: AttemptRun, wanted: Wanted): Promise<void> {
-    const newest = this.#newest
+    const { newest } = this.#checkpoints
     const lost = lostState(run.parts, wanted, newest === null ? undefined : await this.#readManifest(newest))
     if (lost === undefined) {
       this.#fit = { run, wanted, newest }
       return
     }
     // Somebody may have asked for something else meanwhile.
-    if (this.#wanted !== wanted) return
-    this.#refused = { revision: wanted.target.revision, error: lost }
-    this.#wanted = { target: run.parts.target, graph: run.parts.graph, plan: run.parts.plan }
+    if (this.#job.current !== wanted) return
+    this.#job.refuse(wanted, lost, { target: run.parts.target, graph: run.parts.graph, plan: run.parts.plan })
     this.#error.current = lost
   }
 
@@ -651,14 +610,14 @@ export class Coordinator {
       storeUrl: this.#config.storeUrl,
       clock: this.#ports.clock,
       logger: this.#ports.logger,
-      checkpoint: async () =>
-        (this.#newest = await run.take({
+      checkpoint: () =>
+        this.#checkpoints.take(run, {
           kind: 'checkpoint',
           extent: 'appended',
           thenStop: false,
           savepoint: null,
           final: false,
-        })),
+        }),
       readManifest: (checkpoint) => this.#readManifest(checkpoint),
       send: (subtask, message) => {
         this.#registry.send(subtask, message)
@@ -679,26 +638,9 @@ export class Coordinator {
   /** The job stands at a savepoint's barrier; its processes stay for the next attempt. */
   async #switch(run: AttemptRun): Promise<void> {
     this.#setPhase('switching')
-    await this.#stopAtSavepoint(run, null)
+    await this.#checkpoints.stopAtSavepoint(run, null)
     this.#run = undefined
     this.#preparation = undefined
-  }
-
-  /**
-   * A savepoint with a name is whole. The savepoint of a switch has no name and serves only the next attempt, which has
-   * restored most of it by then.
-   */
-  async #stopAtSavepoint(run: AttemptRun, savepoint: string | null): Promise<CheckpointReport> {
-    const isBroken = savepoint === null && (await this.#findVanished(run)) !== undefined
-    const checkpoint = await run.take({
-      kind: 'savepoint',
-      extent: savepoint === null && !isBroken ? 'appended' : 'whole',
-      thenStop: true,
-      savepoint,
-      final: false,
-    })
-    this.#newest = checkpoint
-    return checkpoint
   }
 
   async #deploy(wanted: Wanted): Promise<void> {
@@ -707,15 +649,15 @@ export class Coordinator {
     this.#setPhase('deploying')
     const subtasks = subtaskIds(wanted.plan)
     // A claim stays in the log for ever, so that sources which did not answer are asked before the next one.
-    if (this.#sourcesFailed) await this.#discover(wanted, undefined)
-    if (this.#closed || this.#wanted !== wanted) return
-    const attempt = await log.claim(this.#ordered(wanted.target), this.#config.template)
+    if (this.#sources.haveFailed) await this.#sources.discover(wanted.plan, undefined)
+    if (this.#closed || this.#job.current !== wanted) return
+    const attempt = await log.claim(this.#job.ordered(wanted.target), this.#config.template)
     this.#attempt = attempt
     await this.#orders.stop(this.#registry.subtasks(), attempt, 'fence')
     const newest = log.view().newest ?? (await this.#initial.import(log, attempt, wanted.target))
-    this.#newest = newest ?? this.#newest
+    this.#checkpoints.newest = newest ?? this.#checkpoints.newest
     const manifest = newest && (await this.#manifestToRestore(newest, log.view()))
-    const splits = await this.#discover(wanted, manifest)
+    const splits = await this.#sources.discover(wanted.plan, manifest)
     if (this.#closed) return
     const run = new AttemptRun({
       attempt,
@@ -756,9 +698,8 @@ export class Coordinator {
       from: newest ? `${newest.attempt}-${newest.id}` : 'nothing',
     })
     const times = this.#failures.checkpointTimes(wanted.graph.checkpoints.intervalMs)
-    this.#checkpoints.start(times, () => this.#periodicCheckpoint(run))
-    // The readers report a source that does not answer.
-    watchSplits({ ...this.#sources(wanted), reportTrouble: () => undefined }, splits, {
+    this.#checkpoints.start(run, times)
+    this.#sources.watch(wanted.plan, splits, {
       isCurrent: () => this.#run === run && !this.#closed,
       deal: (subtask, operator, fresh) => {
         this.#registry.send(subtask, { kind: 'splits', attempt, operator, splits: fresh })
@@ -767,75 +708,28 @@ export class Coordinator {
     this.#wake()
   }
 
-  /** A source that does not answer is reported at once, not only when the attempt fails. */
-  async #discover(wanted: Wanted, manifest: Manifest | undefined): Promise<Record<string, Split[]>> {
-    this.#sourcesFailed = true
-    const parts = { ...this.#sources(wanted), reportTrouble: this.#error.teller() }
-    const splits = await discoverSplits(parts, manifest)
-    this.#sourcesFailed = false
-    return splits
-  }
-
-  #sources({ plan }: Wanted): Omit<SplitParts, 'reportTrouble'> {
-    return { plan, connectors: this.#connectors, ports: this.#ports, baseDir: this.#config.baseDir }
-  }
-
-  async #periodicCheckpoint(run: AttemptRun): Promise<'goesOn' | 'over'> {
-    if (this.#run !== run || this.#phase !== 'running' || this.#closed) return 'over'
-    try {
-      const vanished = await this.#findVanished(run)
-      const checkpoint = await run.take({
-        kind: 'checkpoint',
-        extent: vanished ? 'whole' : this.#preparation ? 'appended' : 'changes',
-        thenStop: false,
-        savepoint: null,
-        final: false,
-      })
-      if (this.#run !== run) return 'over'
-      this.#newest = checkpoint
-      this.#checkpointFailures = 0
-      this.#failures.forget()
-      if (this.#error.current instanceof MillraceError && this.#error.current.code.startsWith('CHECKPOINT'))
-        this.#error.current = undefined
-      this.#error.current ??= vanished
-      if (this.#log) await retire(this.#log, this.#store, run.parts.attempt)
-      if (this.#log && run.leavesFiles) await this.#sweep(this.#log, run, checkpoint)
-    } catch (error) {
-      if (this.#run !== run || (error instanceof MillraceError && error.code === 'ATTEMPT_STOPPED')) return 'over'
-      if (error instanceof MillraceError && error.code === 'ATTEMPT_SUPERSEDED') {
+  #attemptCheckpoints(): AttemptCheckpoints {
+    return new AttemptCheckpoints({
+      clock: this.#ports.clock,
+      logger: this.#ports.logger,
+      store: this.#store,
+      storeUrl: this.#config.storeUrl,
+      isCurrent: (run) => this.#run === run,
+      isRunning: (run) => this.#run === run && this.#phase === 'running' && !this.#closed,
+      extent: () => (this.#preparation ? 'appended' : 'changes'),
+      onComplete: (vanished) => {
+        this.#failures.forget()
+        if (this.#error.current instanceof MillraceError && this.#error.current.code.startsWith('CHECKPOINT'))
+          this.#error.current = undefined
+        this.#error.current ??= vanished
+      },
+      onFailed: (error) => {
+        this.#error.current = error
+      },
+      onSuperseded: () => {
         this.#onSuperseded(this.#log?.view().attempt ?? 0)
-        return 'over'
-      }
-      this.#checkpointFailures += 1
-      this.#error.current = new MillraceError(
-        'CHECKPOINT_FAILED',
-        `checkpoint failed ${this.#checkpointFailures} times in a row`,
-        { domain: 'platform', retriable: true, cause: error },
-      )
-      this.#ports.logger.warn('checkpoint failed', { attempt: run.parts.attempt, reason: describeWithCauses(error) })
-    }
-    return 'goesOn'
-  }
-
-  async #findVanished({ parts }: AttemptRun): Promise<MillraceError | undefined> {
-    const vanished = await findVanished(parts, this.#newest, this.#config.storeUrl)
-    if (vanished) this.#ports.logger.warn('checkpoints vanished', { attempt: parts.attempt, reason: vanished.message })
-    return vanished
-  }
-
-  /** Deletes what failed checkpoints left. Their files only take room, so a failure here fails nothing else. */
-  async #sweep(log: JobLog, run: AttemptRun, checkpoint: Pick<CheckpointReport, 'attempt' | 'id'>): Promise<void> {
-    run.leavesFiles = false
-    try {
-      const files = await sweep(log, this.#store, checkpoint)
-      if (files > 0) this.#ports.logger.info('swept', { attempt: run.parts.attempt, checkpoint: checkpoint.id, files })
-    } catch (error) {
-      run.leavesFiles = true
-      this.#ports.logger.warn('what failed checkpoints left was not swept', {
-        attempt: run.parts.attempt,
-        reason: describeWithCauses(error),
-      })
-    }
+      },
+    })
   }
 
   #setPhase(phase: JobPhase): void {

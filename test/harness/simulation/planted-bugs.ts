@@ -60,12 +60,16 @@ export const PLANTED_BUGS = {
     ['else if (!isSame(before, file, row)) return undefined', 'else if (false) return undefined'],
     ['if ((met.get(group) ?? 0) < blocks.length) return undefined', 'if (false) return undefined'],
   ),
-  sweepGivenUp: bug('what a checkpoint has written that is given up is swept at once', COORDINATOR, [
-    "this.#ports.logger.warn('checkpoint failed'",
-    "if (this.#log) await this.#sweep(this.#log, run, { attempt: run.parts.attempt, id: Infinity }); this.#ports.logger.warn('checkpoint failed'",
-  ]),
+  sweepGivenUp: bug(
+    'what a checkpoint has written that is given up is swept at once',
+    'runtime/coordinator/attempt-checkpoints.ts',
+    [
+      'return this.#onError(run, error)',
+      'await this.#sweep(run.parts.log, run, { attempt: run.parts.attempt, id: Infinity }); return this.#onError(run, error)',
+    ],
+  ),
   switchWithoutSavepoint: bug('a running attempt is given up for another spec without a savepoint', COORDINATOR, [
-    'await this.#stopAtSavepoint(run, null)',
+    'await this.#checkpoints.stopAtSavepoint(run, null)',
     '',
   ]),
   actBeforeIntent: bug('the operator acts before its status says what for', 'operator/streamjob/reconcile.ts', [

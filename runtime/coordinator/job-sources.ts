@@ -1,0 +1,37 @@
+import type { Manifest } from '../checkpoint/manifest.ts'
+import type { SubtaskId } from '../model/ids.ts'
+import type { Split } from '../model/snapshot.ts'
+import type { ExecutionPlan } from '../plan/execution-plan.ts'
+import { discoverSplits, type SplitParts, watchSplits } from './splits.ts'
+
+/** The sources of the job, asked for their splits. A source that does not answer is reported at once. */
+export class JobSources {
+  readonly #parts: Omit<SplitParts, 'plan'>
+  #haveFailed = false
+
+  constructor(parts: Omit<SplitParts, 'plan'>) {
+    this.#parts = parts
+  }
+
+  /** The last time that they were asked. */
+  get haveFailed(): boolean {
+    return this.#haveFailed
+  }
+
+  /** As discoverSplits. */
+  async discover(plan: ExecutionPlan, manifest: Manifest | undefined): Promise<Record<string, Split[]>> {
+    this.#haveFailed = true
+    const splits = await discoverSplits({ ...this.#parts, plan }, manifest)
+    this.#haveFailed = false
+    return splits
+  }
+
+  /** As watchSplits. Reports nothing: the readers report a source that does not answer. */
+  watch(
+    plan: ExecutionPlan,
+    handedOut: Readonly<Record<string, readonly Split[]>>,
+    attempt: { isCurrent(): boolean; deal(subtask: SubtaskId, operator: string, splits: readonly Split[]): void },
+  ): void {
+    watchSplits({ ...this.#parts, plan, reportTrouble: () => undefined }, handedOut, attempt)
+  }
+}
