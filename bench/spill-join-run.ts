@@ -69,6 +69,7 @@ const validation = validateJob(
   {
     sources: { list: { options: { table: {}, check: () => [] } } },
     sinks: { console: { options: { table: {}, check: () => [] } } },
+    tables: {},
     deadLetters: {},
   },
 )
@@ -107,6 +108,7 @@ function createJoin(): OperatorStage {
     after: () => () => undefined,
     functions: new UserFunctions(new Map()),
     httpClient: { send: () => Promise.reject(new Error('no service')) },
+    openTable: () => Promise.reject(new Error('no table is looked up here')),
     stopping: new AbortController().signal,
     metrics: new MetricRegistry(),
     onBlocked: () => undefined,

@@ -8,6 +8,8 @@ interface Role {
   readonly title: string
   /** Where in a job it stands. */
   readonly place: string
+  /** A sentence about the role. */
+  readonly note?: string
   readonly options: OptionDescriptions
 }
 
@@ -22,7 +24,7 @@ interface OptionRow {
 
 /** The documentation page of a connector in Markdown, made from its declaration alone. */
 export function connectorPage(declaration: ConnectorDeclaration): string {
-  const sections = rolesOf(declaration).map(({ title, place, options }) => {
+  const sections = rolesOf(declaration).map(({ title, place, note, options }) => {
     const rows = rowsOf(options, '').map(
       ({ name, value, otherwise, doc }) =>
         `| \`${name}\` | ${cell(value)} | ${cell(quoted(otherwise))} | ${cell(doc)} |`,
@@ -31,20 +33,24 @@ export function connectorPage(declaration: ConnectorDeclaration): string {
       rows.length === 0
         ? 'There are no options.'
         : ['| Option | Value | Default | Meaning |', '|---|---|---|---|', ...rows].join('\n')
-    return `## ${title}\n\n\`${place}\`\n\n${table}`
+    return [`## ${title}`, `\`${place}\``, ...(note === undefined ? [] : [note]), table].join('\n\n')
   })
   return [`# ${declaration.name}`, NOTE, declaration.doc, ...sections].join('\n\n') + '\n'
 }
 
 /** The same for a terminal. */
 export function connectorText(declaration: ConnectorDeclaration): string {
-  const sections = rolesOf(declaration).map(({ title, place, options }) => {
+  const sections = rolesOf(declaration).map(({ title, place, note, options }) => {
     const rows = rowsOf(options, '').map(({ name, value, otherwise, doc }) => {
       const kind =
         otherwise === '' ? value : otherwise === 'required' ? `${value}, required` : `${value}; default ${otherwise}`
       return `  ${name}: ${plain(kind)}\n      ${plain(doc)}`
     })
-    return [`${title}: ${place}`, ...(rows.length === 0 ? ['  There are no options.'] : rows)].join('\n')
+    return [
+      `${title}: ${place}`,
+      ...(note === undefined ? [] : [`  ${note}`]),
+      ...(rows.length === 0 ? ['  There are no options.'] : rows),
+    ].join('\n')
   })
   return [`${declaration.name}: ${declaration.doc}`, ...sections].join('\n\n') + '\n'
 }
@@ -60,10 +66,16 @@ export function connectorJson(declaration: ConnectorDeclaration): object {
 
 const NOTE = '<!-- Written by scripts/connector-docs.ts; change the declaration of the connector instead. -->'
 
-function rolesOf({ name, source, sink, deadLetters }: ConnectorDeclaration): Role[] {
+function rolesOf({ name, source, sink, table, deadLetters }: ConnectorDeclaration): Role[] {
   return [
     source && { title: 'Source', place: `source: { ${name}: … }`, options: source.options.table },
     sink && { title: 'Sink', place: `sink: { ${name}: … }`, options: sink.options.table },
+    table && {
+      title: 'Table to look up',
+      place: `join: { lookup: { ${name}: …, key: …, output: … } }`,
+      note: `Rows are looked up by ${table.keys}.`,
+      options: table.options.table,
+    },
     deadLetters && {
       title: 'Dead letters',
       place: `onError: { deadLetter: { ${name}: … } }`,

@@ -38,6 +38,9 @@ function openedBy({ verb, onError }: OperatorNode, connectors: ConnectorDeclarat
     ...(verb.kind === 'sink'
       ? of(`sink.${verb.connector}`, connectors.sinks[verb.connector]?.options, verb.options)
       : []),
+    ...(verb.kind === 'lookup' && verb.call.kind === 'table'
+      ? of(`join.lookup.${verb.call.connector}`, connectors.tables[verb.call.connector]?.options, verb.call.options)
+      : []),
     ...(onError?.kind === 'deadLetter'
       ? of(
           `onError.deadLetter.${onError.connector}`,
@@ -53,7 +56,7 @@ function calledFiles(verb: OperatorNode['verb']): OpenedFile[] {
   const [place, { call }] =
     verb.kind === 'asyncMap'
       ? ['asyncMap.http', verb]
-      : verb.kind === 'lookup'
+      : verb.kind === 'lookup' && verb.call.kind === 'asyncMap'
         ? [`join.lookup.${verb.answer === 'rows' ? 'druid' : 'http'}`, verb.call]
         : ['', { call: undefined }]
   const tls = call?.kind === 'http' ? call.tls : undefined

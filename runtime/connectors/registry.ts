@@ -3,6 +3,7 @@ import { MillraceError } from '../model/errors.ts'
 import type { DeadLetterConnector } from './dead-letters.ts'
 import type { SinkConnector } from './sink.ts'
 import type { SourceConnector } from './source.ts'
+import type { TableConnector } from './table.ts'
 
 /**
  * The code of a connector, for the roles that its declaration names. Each method reads the options of the job into
@@ -12,6 +13,7 @@ import type { SourceConnector } from './source.ts'
 export interface Connector {
   source?(options: Options): SourceConnector
   sink?(options: Options): SinkConnector
+  table?(options: Options): TableConnector
   deadLetters?(options: Options): DeadLetterConnector
 }
 
@@ -26,17 +28,23 @@ export interface ConnectorEntry {
 
 type Role = keyof Connector
 
-const ROLE_NAMES: Readonly<Record<Role, string>> = { source: 'source', sink: 'sink', deadLetters: 'dead letter' }
+const ROLE_NAMES: Readonly<Record<Role, string>> = {
+  source: 'source',
+  sink: 'sink',
+  table: 'table',
+  deadLetters: 'dead letter',
+}
 
 /**
  * The connectors that a job can name. Planning needs the declarations only, which are always there. The code of a
- * connector is loaded when a subtask or the coordinator first asks for it. `source`, `sink` and `deadLetterSink` reject
- * with CONNECTOR_UNKNOWN when there is no connector of that name and role.
+ * connector is loaded when a subtask or the coordinator first asks for it. `source`, `sink`, `table` and
+ * `deadLetterSink` reject with CONNECTOR_UNKNOWN when there is no connector of that name and role.
  */
 export class Connectors implements ConnectorDeclarations {
   readonly entries: readonly ConnectorEntry[]
   readonly sources: ConnectorDeclarations['sources']
   readonly sinks: ConnectorDeclarations['sinks']
+  readonly tables: ConnectorDeclarations['tables']
   readonly deadLetters: ConnectorDeclarations['deadLetters']
   readonly #loaded = new Map<string, Promise<Connector>>()
 
@@ -44,6 +52,7 @@ export class Connectors implements ConnectorDeclarations {
     this.entries = entries
     this.sources = byName(entries, ({ source }) => source)
     this.sinks = byName(entries, ({ sink }) => sink)
+    this.tables = byName(entries, ({ table }) => table)
     this.deadLetters = byName(entries, ({ deadLetters }) => deadLetters)
   }
 
@@ -55,6 +64,11 @@ export class Connectors implements ConnectorDeclarations {
   async sink(name: string, options: Options): Promise<SinkConnector> {
     const open = (await this.#load(name, 'sink', this.sinks)).sink
     return open?.(options) ?? unknownConnector(name, 'sink', this.sinks)
+  }
+
+  async table(name: string, options: Options): Promise<TableConnector> {
+    const open = (await this.#load(name, 'table', this.tables)).table
+    return open?.(options) ?? unknownConnector(name, 'table', this.tables)
   }
 
   async deadLetterSink(name: string, options: Options): Promise<DeadLetterConnector> {

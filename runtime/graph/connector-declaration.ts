@@ -1,5 +1,5 @@
 import type { OpenedAs } from '../model/reach.ts'
-import type { Schema } from '../model/schema.ts'
+import type { Field, Schema } from '../model/schema.ts'
 
 /** A connector's options as the author of the job wrote them. The JobGraph carries them in this form. */
 export type Options = Readonly<Record<string, unknown>>
@@ -56,6 +56,7 @@ export interface ConnectorDeclaration {
   readonly doc: string
   readonly source?: SourceDeclaration
   readonly sink?: SinkDeclaration
+  readonly table?: TableDeclaration
   readonly deadLetters?: DeadLetterDeclaration
 }
 
@@ -89,6 +90,17 @@ export interface SinkDeclaration {
   takesTexts?(options: Options, schema: Schema): ReadonlySet<string>
 }
 
+/** Rows can be looked up in a table of the connector (`join: { lookup: … }`). */
+export interface TableDeclaration {
+  readonly options: DeclaredOptions
+  /** The option that a list stands for, as in SourceDeclaration. */
+  readonly shorthand?: string
+  /** What the table is looked up by, for documentation: `all columns of the primary key`. */
+  readonly keys: string
+  /** Returns what cannot be looked up: `key` are the columns asked by, `output` those that are wanted. */
+  checkLookup?(options: Options, key: readonly Field[], output: Schema): readonly OptionProblem[]
+}
+
 /** The connector can store the dead letters of sources (`onError`). */
 export interface DeadLetterDeclaration {
   readonly options: DeclaredOptions
@@ -98,5 +110,6 @@ export interface DeadLetterDeclaration {
 export interface ConnectorDeclarations {
   readonly sources: Readonly<Record<string, SourceDeclaration>>
   readonly sinks: Readonly<Record<string, SinkDeclaration>>
+  readonly tables: Readonly<Record<string, TableDeclaration>>
   readonly deadLetters: Readonly<Record<string, DeadLetterDeclaration>>
 }

@@ -1,10 +1,12 @@
 import type { SpillSettings } from '../memory/arena/cold-segments.ts'
 import type { RowErrorHandler } from '../codegen/contracts.ts'
 import type { RowClass } from '../codegen/rows/row.ts'
-import type { Schema } from '../model/schema.ts'
+import type { Options } from '../graph/connector-declaration.ts'
+import type { Field, Schema } from '../model/schema.ts'
 import type { OperatorNode } from '../graph/job-graph.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { HttpClient } from '../ports/http-client.ts'
+import type { Table, TableKey } from '../ports/table.ts'
 import type { MetricRegistry } from '../telemetry/metric-registry.ts'
 import type { Stage } from './stage.ts'
 import type { UserFunctions } from './user-functions.ts'
@@ -13,6 +15,16 @@ import type { UserFunctions } from './user-functions.ts'
 export interface StreamCode {
   schema: Schema
   rowClass: RowClass
+}
+
+/** A table of a connector, and what is looked up in it. */
+export interface TableAsked {
+  readonly connector: string
+  readonly options: Options
+  readonly operatorId: string
+  readonly key: readonly TableKey[]
+  /** The columns that are wanted, with the types that their values must have in a row. */
+  readonly output: readonly Field[]
 }
 
 /** What an operator's stage is made from, and all it may touch of the world. */
@@ -47,6 +59,8 @@ export interface OperatorContext {
   /** The user's code, loaded. */
   functions: UserFunctions
   httpClient: HttpClient
+  /** Opens a table of a connector for this operator. Rejects as TableConnector.open does. */
+  openTable(call: TableAsked): Promise<Table>
   /** Aborts when the attempt ends: everything that waits for the outside then stops waiting. */
   stopping: AbortSignal
   /** Where the operator's own metrics are declared. */

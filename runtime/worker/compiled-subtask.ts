@@ -1,3 +1,4 @@
+import { errorReport } from '../model/errors.ts'
 import { memberOf } from '../model/fields.ts'
 import { callsPatterns } from '../expressions/pattern-calls.ts'
 import { loadPatterns } from '../memory/patterns.ts'
@@ -116,6 +117,18 @@ function compile(chain: Chain, parts: CompileParts, functions: UserFunctions, lo
       after: (delayMs, action) => mailbox.after(delayMs, action),
       functions,
       httpClient: ports.httpClient,
+      openTable: async ({ connector, options, ...asked }) => {
+        const table = await connectors.table(connector, options)
+        return table.open({
+          ...asked,
+          ports,
+          baseDir: parts.baseDir,
+          stopping: stopping.signal,
+          reportTrouble: (error) => {
+            counters.trouble = error ? errorReport(error) : null
+          },
+        })
+      },
       stopping: stopping.signal,
       onBlocked: blockedHandler(ports.logger, metrics),
       metrics,
@@ -201,6 +214,7 @@ function connectorNames(plan: ExecutionPlan, chain: Chain): string[] {
     const policy = effectiveErrorPolicy(plan, chain, operator)
     return [
       ...(verb.kind === 'sink' || verb.kind === 'source' ? [verb.connector] : []),
+      ...(verb.kind === 'lookup' && verb.call.kind === 'table' ? [verb.call.connector] : []),
       ...(policy.kind === 'deadLetter' ? [policy.connector] : []),
     ]
   })

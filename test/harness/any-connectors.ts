@@ -5,5 +5,10 @@ export const anyOptions: DeclaredOptions = { table: {}, check: () => [] }
 
 /** Connectors that planning knows by name only. */
 export function anyConnectors(source: string, sink: string): ConnectorDeclarations {
-  return { sources: { [source]: { options: anyOptions } }, sinks: { [sink]: { options: anyOptions } }, deadLetters: {} }
+  return {
+    sources: { [source]: { options: anyOptions } },
+    sinks: { [sink]: { options: anyOptions } },
+    tables: {},
+    deadLetters: {},
+  }
 }

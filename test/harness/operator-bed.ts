@@ -27,6 +27,7 @@ export interface BedOptions {
   clock?: Clock
   modules?: Readonly<Record<string, ModuleExports>>
   http?: HttpClient
+  openTable?: OperatorContext['openTable']
   slot?: number
   parallelism?: number
   /** Where state goes that may not lie in memory; a disk of its own when left out. */
@@ -102,6 +103,7 @@ export class OperatorBed {
       after: (delayMs, action) => this.#after(clock, delayMs, action),
       functions: new UserFunctions(new Map(Object.entries(options.modules ?? {}))),
       httpClient: options.http ?? { send: () => Promise.reject(new Error('no service is part of this test')) },
+      openTable: options.openTable ?? (() => Promise.reject(new Error('no table is part of this test'))),
       stopping: this.stopping.signal,
       metrics: new MetricRegistry(),
       onBlocked: (operator, name, ms) => {

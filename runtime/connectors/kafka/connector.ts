@@ -6,7 +6,7 @@ import { kafkaSink } from './sink.ts'
 import { kafkaSource } from './source.ts'
 
 /** The Kafka connector over any client: sockets (`real/`), or a cluster in memory (`virtual/`). */
-export function kafkaConnector(connect: KafkaConnect): Required<Connector> {
+export function kafkaConnector(connect: KafkaConnect): Pick<Required<Connector>, 'source' | 'sink' | 'deadLetters'> {
   return {
     source: (options) => kafkaSource(connect, readSourceOptions(options)),
     sink: (options) => kafkaSink(connect, readSinkOptions(options)),

@@ -8,7 +8,8 @@ import { pacing, type Pacing } from '../kit/pacing.ts'
 import { RowScan } from '../kit/row-scan.ts'
 import type { Connector } from '../registry.ts'
 import type { ReaderContext, SourceBatch, SourceReader } from '../source.ts'
-import { rowsOf, sourceOptions } from './declaration.ts'
+import { rowsOf, sourceOptions, tableOptions } from './declaration.ts'
+import { valuesTable } from './table.ts'
 
 /** All rows are one split, whose position is the index of the next one: their order is that of the job. */
 const SPLIT = 'values'
@@ -23,6 +24,10 @@ export const connector = {
       }),
       reader: (context, rows) => new ValuesReader(context, rowsOf(written, context.schema), rows),
     }
+  },
+  table: (written) => {
+    const { rows } = tableOptions.read(written)
+    return { open: async (context) => valuesTable(rows, context) }
   },
 } satisfies Connector
 

@@ -23,14 +23,40 @@ export const sourceOptions = new OptionSet({
   rate,
 })
 
+export const tableOptions = new OptionSet({
+  rows: {
+    type: rows,
+    required: 'the rows of the table',
+    doc: 'The rows: mappings of the columns in `key` and `output`. `values: [{ … }]` is short for `values: { rows: [{ … }] }`.',
+  },
+})
+
 export const declaration: ConnectorDeclaration = {
   name: 'values',
-  doc: 'Reads rows that stand in the job itself, in their order.',
+  doc: 'Reads rows that stand in the job itself, in their order, or looks them up.',
   source: {
     options: sourceOptions,
     shorthand: 'rows',
     checkSchema: (options, schema) => rowsOf(options, schema).flatMap((row, index) => problemsOf(row, index, schema)),
   },
+  table: {
+    options: tableOptions,
+    shorthand: 'rows',
+    keys: 'any of its columns',
+    checkLookup: (options, key, output) => {
+      const schema = columnsOf(key, output.fields)
+      return tableOptions
+        .read(options)
+        .rows.flatMap((row, index) => problemsOf(row, index, schema))
+        .map((problem) => ({ ...problem, path: `values.${problem.path}` }))
+    },
+  },
+}
+
+/** All columns of a table: those that are looked up by, which are never null there, and those that are wanted. */
+export function columnsOf(key: readonly Field[], output: readonly Field[]): Schema {
+  const wanted = output.filter(({ name }) => !key.some((column) => column.name === name))
+  return { fields: [...key.map((column) => ({ ...column, nullable: false })), ...wanted] }
 }
 
 /** The rows as mappings of fields. Called with options that passed the check. */

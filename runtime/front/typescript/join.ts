@@ -89,9 +89,21 @@ export interface DruidQuery<S extends Shape> {
 
 export type LookupOptions<S extends Shape, O extends Shape> = Lookup<O> &
   (
-    | { readonly http: HttpRequest; readonly druid?: undefined }
-    | { readonly druid: DruidQuery<S>; readonly http?: undefined }
+    | { readonly http: HttpRequest; readonly druid?: undefined; readonly key?: undefined }
+    | { readonly druid: DruidQuery<S>; readonly http?: undefined; readonly key?: undefined }
+    | TableOptions<S>
   )
+
+/** A table of a connector, under the name of the connector. */
+type TableOptions<S extends Shape> = {
+  readonly http?: undefined
+  readonly druid?: undefined
+  /** Columns of the table, and the fields that they are equal to; names alone where both are called the same. */
+  readonly key: KeyField<S> | readonly KeyField<S>[] | Readonly<Record<string, KeyField<S>>>
+} & (
+  | { readonly kudu: Readonly<Record<string, unknown>> }
+  | { readonly values: readonly Readonly<Record<string, unknown>>[] }
+)
 
 /** The fields that come out of a lookup. */
 export type LookedUp<S extends Shape, O extends Shape, J> = Merged<S, J extends { type: 'left' } ? AllNullable<O> : O>

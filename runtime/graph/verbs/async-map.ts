@@ -14,9 +14,13 @@ import { readDuration } from './kit/durations.ts'
 import { readFunction, readOutput, timeAfterFunction } from './kit/user-function.ts'
 
 /** One call to the outside for each row, many under way at once; Flink's AsyncDataStream. */
-export interface AsyncMapVerb {
+export interface AsyncMapVerb extends CallSettings {
   kind: 'asyncMap'
   call: { kind: 'function'; function: FunctionRef } | HttpCall
+}
+
+/** How many calls are under way, and for how long. */
+export interface CallSettings {
   order: 'ordered' | 'unordered'
   /** Calls under way at most, per slot. */
   capacity: number
@@ -83,7 +87,7 @@ export function calledFunctions({ call }: AsyncMapVerb): readonly FunctionRef[] 
 
 const MAX_CAPACITY = 10_000
 const MAX_ATTEMPTS = 100
-const SETTINGS = ['order', 'capacity', 'timeout', 'retry'] as const
+export const CALL_SETTINGS = ['order', 'capacity', 'timeout', 'retry'] as const
 const DEFAULT_TIMEOUT_MS = 10_000
 
 /** `asyncMap: { module, function, output, … }` or `asyncMap: { http: { url, … }, output, … }`. */
@@ -99,10 +103,10 @@ export function readAsyncMap(
   const fields = problems.fields(value, path, [
     ...(isHttp ? ['http'] : ['module', 'function', 'eventTime']),
     'output',
-    ...SETTINGS,
+    ...CALL_SETTINGS,
   ])
   if (fields === undefined) return { stream: { time: { kind: 'unknown' } } }
-  const settings = readSettings(fields, path, problems)
+  const settings = readCallSettings(fields, path, problems)
   const output = readOutput(fields, path, problems)
   if (output === undefined) return { stream: { time: { kind: 'unknown' } } }
   if (isHttp) return readHttpForm(fields, path, { input, output, settings }, problems)
@@ -121,33 +125,36 @@ export function readAsyncMap(
   return { stream, verb: { kind: 'asyncMap', call: { kind: 'function', function: ref }, ...settings } }
 }
 
-type Settings = Omit<AsyncMapVerb, 'kind' | 'call'>
-
 function readHttpForm(
   fields: Fields,
   path: string,
-  around: { input: Input; output: Schema; settings: Settings | undefined },
+  around: { input: Input; output: Schema; settings: CallSettings | undefined },
   problems: Problems,
 ): ReadOperator {
   const { input, output, settings } = around
   const call = readHttp(fields['http'], join(path, 'http'), input.schema, output.fields, problems)
-  const clash = output.fields.find((field) => fieldOf(input.schema, field.name) !== undefined)
-  if (clash !== undefined) {
-    problems.report(
-      'DUPLICATE_FIELD',
-      join(join(path, 'output'), clash.name),
-      `the row has a field "${clash.name}" already`,
-      'the fields of the answer are put behind those of the row',
-    )
-    return { stream: { time: { kind: 'unknown' } } }
-  }
-  const stream: Stream = { schema: { fields: [...input.schema.fields, ...output.fields] }, time: input.time }
+  const stream = withAnswer(input, output, join(path, 'output'), problems)
+  if (stream === undefined) return { stream: { time: { kind: 'unknown' } } }
   return call === undefined || settings === undefined
     ? { stream }
     : { stream, verb: { kind: 'asyncMap', call, ...settings } }
 }
 
-function readSettings(fields: Fields, path: string, problems: Problems): Settings | undefined {
+/** The fields of an answer stand behind those of the row. Undefined after reporting one that is there already. */
+export function withAnswer(input: Input, output: Schema, path: string, problems: Problems): Stream | undefined {
+  const clash = output.fields.find((field) => fieldOf(input.schema, field.name) !== undefined)
+  if (clash === undefined) return { schema: { fields: [...input.schema.fields, ...output.fields] }, time: input.time }
+  problems.report(
+    'DUPLICATE_FIELD',
+    join(path, clash.name),
+    `the row has a field "${clash.name}" already`,
+    'the fields of the answer are put behind those of the row',
+  )
+  return undefined
+}
+
+/** `order`, `capacity`, `timeout` and `retry`. */
+export function readCallSettings(fields: Fields, path: string, problems: Problems): CallSettings | undefined {
   const written = fields['order'] ?? 'ordered'
   const order = written === 'ordered' || written === 'unordered' ? written : undefined
   if (order === undefined)

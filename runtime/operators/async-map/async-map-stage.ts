@@ -2,7 +2,7 @@ import type { Batch } from '../../memory/batch.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Row } from '../../model/schema.ts'
 import { MAX_TIMESTAMP, MIN_TIMESTAMP, type Timestamp } from '../../model/time.ts'
-import type { AsyncMapVerb } from '../../graph/verbs/async-map.ts'
+import type { AsyncMapVerb, CallSettings } from '../../graph/verbs/async-map.ts'
 import { emitBatches } from '../emit-batches.ts'
 import type { OperatorContext } from '../operator-context.ts'
 import type { OperatorStage } from '../stage.ts'
@@ -11,6 +11,10 @@ import { type AsyncCall, createAsyncCall, isWorthRetrying } from './async-call.t
 type Pending = { kind: 'call'; row: Row; outcome: Outcome | undefined } | { kind: 'watermark'; time: Timestamp }
 type Outcome = { row: Row } | { error: unknown }
 
+export function createAsyncMapStage(verb: AsyncMapVerb, context: OperatorContext): OperatorStage {
+  return new CallStage(verb, createAsyncCall(verb, context), context)
+}
+
 /**
  * Calls the outside for each row, `capacity` rows at most under way (a result that waits for an earlier one
  * counts); a row more holds back the input. Flink's AsyncWaitOperator, with two differences: a barrier waits until
@@ -18,12 +22,8 @@ type Outcome = { row: Row } | { error: unknown }
  * call), and a call that fails for good is an error of its row. A watermark goes on behind the results of all rows
  * before it, ordered or not.
  */
-export function createAsyncMapStage(verb: AsyncMapVerb, context: OperatorContext): OperatorStage {
-  return new AsyncMapStage(verb, context)
-}
-
-class AsyncMapStage implements OperatorStage {
-  readonly #verb: AsyncMapVerb
+export class CallStage implements OperatorStage {
+  readonly #settings: CallSettings
   readonly #context: OperatorContext
   readonly #call: AsyncCall
   readonly #pending: Pending[] = []
@@ -35,10 +35,10 @@ class AsyncMapStage implements OperatorStage {
   /** Wakes who waits for a call to be done. */
   #wake: (() => void) | undefined
 
-  constructor(verb: AsyncMapVerb, context: OperatorContext) {
-    this.#verb = verb
+  constructor(settings: CallSettings, call: AsyncCall, context: OperatorContext) {
+    this.#settings = settings
     this.#context = context
-    this.#call = createAsyncCall(verb, context)
+    this.#call = call
     context.stopping.addEventListener(
       'abort',
       () => {
@@ -52,7 +52,7 @@ class AsyncMapStage implements OperatorStage {
     const { count } = batch
     const rows = batch.rows()
     for (let i = 0; i < count; i++) {
-      while (this.#calls >= this.#verb.capacity) await this.#handOnNext()
+      while (this.#calls >= this.#settings.capacity) await this.#handOnNext()
       this.#start(rows[i] as Row)
     }
     await this.#handOn()
@@ -99,7 +99,7 @@ class AsyncMapStage implements OperatorStage {
   }
 
   async #tries(row: Row): Promise<Row> {
-    const { attempts, firstMs, lastMs } = this.#verb.retry
+    const { attempts, firstMs, lastMs } = this.#settings.retry
     for (let attempt = 1, waitMs = firstMs; ; attempt++, waitMs = Math.min(lastMs, waitMs * 2)) {
       try {
         return await this.#try(row, attempt)
@@ -112,7 +112,7 @@ class AsyncMapStage implements OperatorStage {
 
   /** One try, ended by its answer, its time, or the end of the attempt. */
   #try(row: Row, attempt: number): Promise<Row> {
-    const { timeoutMs } = this.#verb
+    const { timeoutMs } = this.#settings
     const controller = new AbortController()
     return new Promise<Row>((resolve, reject) => {
       const abort = (reason: unknown): void => {
@@ -193,7 +193,7 @@ class AsyncMapStage implements OperatorStage {
   /** Where in the queue there is something that may go on now; -1: nowhere. */
   #firstReady(): number {
     const until =
-      this.#verb.order === 'ordered' ? 1 : this.#pending.findIndex((pending) => pending.kind === 'watermark')
+      this.#settings.order === 'ordered' ? 1 : this.#pending.findIndex((pending) => pending.kind === 'watermark')
     const reach = until === 0 ? 1 : until < 0 ? this.#pending.length : until
     for (let at = 0; at < reach; at++) {
       const pending = this.#pending[at]

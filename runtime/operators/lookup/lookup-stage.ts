@@ -1,11 +1,15 @@
 import { MillraceError } from '../../model/errors.ts'
 import { parseWithDigits } from '../../model/json-digits.ts'
 import type { LookupVerb } from '../../graph/verbs/join/lookup.ts'
+import type { Row } from '../../model/schema.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { HttpAnswer, HttpClient, OutgoingRequest } from '../../ports/http-client.ts'
 import { createAsyncMapStage } from '../async-map/async-map-stage.ts'
 import type { OperatorContext } from '../operator-context.ts'
 import type { OperatorStage } from '../stage.ts'
+import { AnswerCache, type CacheSettings } from './answer-cache.ts'
+import { ambiguous, isMissing, noRow } from './lookup-errors.ts'
+import { TableLookupStage } from './table-lookup-stage.ts'
 
 const NOT_FOUND = 404
 /** A query that is answered so has asked at the wrong place: no match is another thing. */
@@ -16,17 +20,24 @@ const ASKED_WRONGLY = 400
  * there is no match. The cache is not state: after a restore the service is asked again.
  */
 export function createLookupStage(verb: LookupVerb, context: OperatorContext): OperatorStage {
+  const around = {
+    ...context,
+    onError: (error: unknown, row: Row, operator: string) => {
+      if (!isMissing(error)) context.onError(error, row, operator)
+    },
+  }
+  const { call } = verb
+  return call.kind === 'table'
+    ? new TableLookupStage({ ...verb, call }, around)
+    : createAsyncMapStage(call, { ...around, httpClient: serviceOf(verb, context) })
+}
+
+function serviceOf(verb: LookupVerb, context: OperatorContext): HttpClient {
   const service = new NotFoundIsAnswer(
     verb,
     verb.answer === 'rows' ? new RowIsAnswer(context.httpClient) : context.httpClient,
   )
-  return createAsyncMapStage(verb.call, {
-    ...context,
-    httpClient: verb.cache === undefined ? service : new CachedAnswers(service, verb.cache, context.clock),
-    onError: (error, row, operator) => {
-      if (!(error instanceof MillraceError && error.code === 'LOOKUP_MISSING')) context.onError(error, row, operator)
-    },
-  })
+  return verb.cache === undefined ? service : new CachedAnswers(service, verb.cache, context.clock)
 }
 
 /**
@@ -46,10 +57,7 @@ class RowIsAnswer implements HttpClient {
     const rows = rowsOf(answer.body)
     const [row, second] = rows
     if (second !== undefined)
-      throw new MillraceError('LOOKUP_AMBIGUOUS', `the query gave ${rows.length} rows for one`, {
-        domain: 'user',
-        hint: 'let it give one at most: LIMIT 1, or an aggregate',
-      })
+      throw ambiguous(`the query gave ${rows.length} rows for one`, 'let it give one at most: LIMIT 1, or an aggregate')
     return row === undefined ? { ...answer, status: NOT_FOUND, body: '' } : { ...answer, body: JSON.stringify(row) }
   }
 }
@@ -90,60 +98,30 @@ class NotFoundIsAnswer implements HttpClient {
 /** Kept, a missing row is an answer too; it becomes an error only where it is handed out. */
 function missing(answer: HttpAnswer): HttpAnswer {
   if (answer.status !== NOT_FOUND) return answer
-  throw new MillraceError('LOOKUP_MISSING', 'the service knows no such row', { domain: 'user' })
+  throw noRow('the service knows no such row')
 }
 
-interface Kept {
-  answer: HttpAnswer | undefined
-  until: number
-}
-
-/**
- * Answers by request; the one used longest ago is evicted first. Answers that may differ the next time are not kept.
- */
+/** Kept answers of a service, by request. Answers that may differ the next time are not kept. */
 class CachedAnswers implements HttpClient {
   readonly #client: HttpClient
-  readonly #rows: number
-  readonly #ttlMs: number
-  readonly #clock: Clock
-  /** In the order of their last use; undefined: the service has no such row. */
-  readonly #kept = new Map<string, Kept>()
+  readonly #kept: AnswerCache<HttpAnswer>
 
-  constructor(client: HttpClient, { rows, ttlMs }: NonNullable<LookupVerb['cache']>, clock: Clock) {
+  constructor(client: HttpClient, settings: CacheSettings, clock: Clock) {
     this.#client = client
-    this.#rows = rows
-    this.#ttlMs = ttlMs
-    this.#clock = clock
+    this.#kept = new AnswerCache(settings, clock, ({ status }) => status >= 200 && status <= 299)
   }
 
   async send(request: OutgoingRequest): Promise<HttpAnswer> {
     const key = JSON.stringify([request.method, request.url, request.headers, request.body ?? null])
-    const kept = this.#kept.get(key)
-    if (kept !== undefined) this.#kept.delete(key)
-    if (kept !== undefined && kept.until > this.#clock.now()) {
-      this.#kept.set(key, kept)
-      return kept.answer ?? missing({ status: NOT_FOUND, body: '' })
-    }
-    const answer = await this.#ask(request)
-    if (answer === undefined || (answer.status >= 200 && answer.status <= 299)) this.#keep(key, answer)
-    return answer ?? missing({ status: NOT_FOUND, body: '' })
+    return (await this.#kept.get(key, () => this.#ask(request))) ?? missing({ status: NOT_FOUND, body: '' })
   }
 
   async #ask(request: OutgoingRequest): Promise<HttpAnswer | undefined> {
     try {
       return await this.#client.send(request)
     } catch (error) {
-      if (error instanceof MillraceError && error.code === 'LOOKUP_MISSING') return undefined
+      if (isMissing(error)) return undefined
       throw error
     }
-  }
-
-  #keep(key: string, answer: HttpAnswer | undefined): void {
-    this.#kept.set(key, { answer, until: this.#clock.now() + this.#ttlMs })
-    if (this.#kept.size > this.#rows)
-      for (const oldest of this.#kept.keys()) {
-        this.#kept.delete(oldest)
-        break
-      }
   }
 }

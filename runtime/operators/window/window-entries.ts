@@ -39,6 +39,7 @@ export async function windowEntries(
     after: () => () => undefined,
     functions: new UserFunctions(new Map()),
     httpClient: { send: () => Promise.reject(stateUnreadable('a window calls no service')) },
+    openTable: () => Promise.reject(stateUnreadable('a window looks up no table')),
     stopping: new AbortController().signal,
     metrics: new MetricRegistry(),
     onBlocked: () => undefined,

@@ -92,13 +92,13 @@ const KNOWN = ['keyBy', 'on', 'type', 'window', 'within', 'ttl', 'where', 'selec
  * default), a window join adds `windowStart` and `windowEnd`; rows too late for it come out of `lateLeft` and
  * `lateRight`.
  */
-function readJoin(entry: Entry, inputs: readonly Input[], _around: Surroundings, problems: Problems): ReadOperator {
+function readJoin(entry: Entry, inputs: readonly Input[], around: Surroundings, problems: Problems): ReadOperator {
   const unknown: ReadOperator = { stream: UNKNOWN_STREAM }
   const path = join(entry.path, 'join')
   const fields = problems.fields(entry.fields['join'], path, KNOWN)
   const [left, right, third] = inputs
   if (fields?.['lookup'] !== undefined && left !== undefined && right === undefined)
-    return readLookup(entry, fields, left, problems)
+    return readLookup(entry, fields, left, around, problems)
   if (left === undefined || right === undefined || third !== undefined) {
     problems.report(
       'INPUT_MISSING',

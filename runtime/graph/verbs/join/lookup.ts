@@ -1,20 +1,21 @@
 import { aspect } from '../kit/aspects.ts'
-import { type AsyncMapVerb, calledFunctions, readAsyncMap } from '../async-map.ts'
+import { type AsyncMapVerb, CALL_SETTINGS, calledFunctions, readAsyncMap } from '../async-map.ts'
 import { druidRequest } from './druid-lookup.ts'
 import type { Entry } from '../entry.ts'
-import type { Fields } from '../../../model/fields.ts'
+import { type Fields, isFields } from '../../../model/fields.ts'
 import { describe, join, type Problems } from '../../problems.ts'
-import type { Input } from '../../stream.ts'
+import type { Input, Surroundings } from '../../stream.ts'
 import type { ReadOperator, VerbDefinition } from '../verb.ts'
 import { readDuration } from '../kit/durations.ts'
+import { readTableLookup, type TableCall } from './table-lookup.ts'
 import { suggestion } from '../../../expressions/suggest.ts'
 
 /** A join with a table that a service holds: a request for each row, whose answers are kept for a while. */
 export interface LookupVerb {
   kind: 'lookup'
-  /** How the service is asked. */
-  call: AsyncMapVerb
-  /** What it answers: an object, or a list of rows of which there is one at most. */
+  /** How the service is asked, or which table of a connector. */
+  call: AsyncMapVerb | TableCall
+  /** What a service answers: an object, or a list of rows of which there is one at most, as a table does. */
   answer: 'object' | 'rows'
   /** What becomes of a row that the service does not know (404): dropped, or its fields of the answer are null. */
   type: 'inner' | 'left'
@@ -35,20 +36,37 @@ export const lookupVerb: VerbDefinition<LookupVerb> = {
   spills: false,
   dependsOnArrival: false,
   refusesRows: true,
-  functions: (verb) => calledFunctions(verb.call),
-  service: (verb) => (verb.answer === 'rows' ? 'Druid' : 'a service'),
+  functions: ({ call }) => (call.kind === 'table' ? [] : calledFunctions(call)),
+  service: askedService,
   describe: ({ verb }) =>
-    `${verb.type} lookup ${verb.answer === 'rows' ? 'in Druid' : verb.call.call.kind === 'http' ? `by ${verb.call.call.method}` : 'by function'}${verb.cache === undefined ? '' : `, ${verb.cache.rows} answers kept for ${verb.cache.ttlMs} ms`}`,
+    `${verb.type} lookup ${askedHow(verb)}${verb.cache === undefined ? '' : `, ${verb.cache.rows} answers kept for ${verb.cache.ttlMs} ms`}`,
+}
+
+function askedService({ call, answer }: LookupVerb): string {
+  if (call.kind === 'table') return `a table of ${call.connector}`
+  return answer === 'rows' ? 'Druid' : 'a service'
+}
+
+function askedHow({ call, answer }: LookupVerb): string {
+  if (call.kind === 'table') return `in ${call.connector} by ${call.key.map(({ column }) => column).join(', ')}`
+  if (answer === 'rows') return 'in Druid'
+  return call.call.kind === 'http' ? `by ${call.call.method}` : 'by function'
 }
 
 const DEFAULT_TTL_MS = 60_000
 const MAX_ROWS = 10_000_000
 
 /**
- * `join: { type: inner | left, lookup: { http or druid, output, cache: { rows, ttl }, order, capacity, timeout,
- * retry } }` of one input.
+ * `join: { type: inner | left, lookup: { http, druid or a connector, output, cache: { rows, ttl }, order, capacity,
+ * timeout, retry } }` of one input; `key` with a connector.
  */
-export function readLookup(entry: Entry, fields: Fields, input: Input, problems: Problems): ReadOperator {
+export function readLookup(
+  entry: Entry,
+  fields: Fields,
+  input: Input,
+  { connectors }: Surroundings,
+  problems: Problems,
+): ReadOperator {
   const joinPath = join(entry.path, 'join')
   const path = join(joinPath, 'lookup')
   const type = fields['type'] ?? 'inner'
@@ -67,33 +85,42 @@ export function readLookup(entry: Entry, fields: Fields, input: Input, problems:
       `${describe(type)} is not a type of lookup`,
       suggestion(String(type), ['inner', 'left']),
     )
-  const lookup = problems.fields(fields['lookup'], path, [
+  const tables = Object.keys(connectors.tables)
+  const written = fields['lookup']
+  const table = isFields(written) ? tables.find((name) => written[name] !== undefined) : undefined
+  const lookup = problems.fields(written, path, [
     'http',
     'druid',
+    ...tables,
+    ...(table === undefined ? [] : ['key']),
     'output',
     'cache',
-    'order',
-    'capacity',
-    'timeout',
-    'retry',
+    ...CALL_SETTINGS,
   ])
   if (lookup === undefined) return { stream: { time: { kind: 'unknown' } } }
-  const [backend, other] = (['http', 'druid'] as const).filter((name) => lookup[name] !== undefined)
+  const [backend, other] = ['http', 'druid', ...tables].filter((name) => lookup[name] !== undefined)
   if (backend === undefined || other !== undefined) {
     problems.report(
       'CALL_MISSING',
       path,
-      backend === undefined ? 'asks nobody' : 'asks two services',
-      'write http: { url: "http://host/of/{field}" }, or druid: { url, query: "SELECT … WHERE id = ?", parameters: [field] }',
+      backend === undefined ? 'asks nobody' : `asks ${backend} and ${other ?? ''}`,
+      `write http: { url: "http://host/of/{field}" }, druid: { url, query: "SELECT … WHERE id = ?", parameters: [field] }, or a table of ${tables.join(' or ')}`,
     )
     return { stream: { time: { kind: 'unknown' } } }
   }
   const cache = lookup['cache'] === undefined ? undefined : readCache(lookup['cache'], join(path, 'cache'), problems)
+  if (table !== undefined) {
+    const { stream, call } = readTableLookup(lookup, path, { table, connectors, input }, problems)
+    const whole = type === 'left' ? withNullable(stream, input) : stream
+    if (call === undefined || (type !== 'inner' && type !== 'left') || (lookup['cache'] !== undefined && !cache))
+      return { stream: whole }
+    return { stream: whole, verb: { kind: 'lookup', call, answer: 'rows', type, ...(cache && { cache }) } }
+  }
   const { cache: _cache, druid, ...settings } = lookup
   const request = backend === 'http' ? lookup['http'] : druidRequest(druid, join(path, 'druid'), input.schema, problems)
   // A wrong request has been reported; what comes out is known all the same.
   const call = { ...settings, http: request ?? { url: 'http://unknown/' } }
-  const read = readCall(entry, path, { call, backend }, input, problems)
+  const read = readCall(entry, path, { call, backend: backend === 'http' ? 'http' : 'druid' }, input, problems)
   const stream = type === 'left' ? withNullable(read.stream, input) : read.stream
   if (
     read.verb?.kind !== 'asyncMap' ||

@@ -32,6 +32,7 @@ export const CHECKS: ConnectorDeclarations = {
     },
   },
   sinks: { kafka: anything, file: anything, console: anything, druid: anything },
+  tables: {},
   deadLetters: { kafka: { options: TOPIC_OR_PATH }, file: { options: TOPIC_OR_PATH } },
 }
 
