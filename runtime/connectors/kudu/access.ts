@@ -26,8 +26,16 @@ export class KuduAccess {
     this.#signal = stopping === undefined ? this.#closing.signal : AbortSignal.any([this.#closing.signal, stopping])
   }
 
-  /** Rejects with a MillraceError: one that does not pass, the last one after `patienceMs`, or KUDU_CLOSED. */
-  async ask<T>(doing: string, patienceMs: number, call: (client: KuduClient) => Promise<T>): Promise<T> {
+  /**
+   * Rejects with a MillraceError: one that does not pass, the last one after `patienceMs`, or KUDU_CLOSED, also when
+   * `signal` is aborted.
+   */
+  async ask<T>(
+    doing: string,
+    patienceMs: number,
+    call: (client: KuduClient) => Promise<T>,
+    signal?: AbortSignal,
+  ): Promise<T> {
     const { clock, rng } = this.#ports
     const { masters } = this.client
     const policy = {
@@ -37,7 +45,13 @@ export class KuduAccess {
     }
     try {
       return await retrying(
-        { clock, rng, trouble: this.#trouble, policy, signal: this.#signal },
+        {
+          clock,
+          rng,
+          trouble: this.#trouble,
+          policy,
+          signal: signal === undefined ? this.#signal : AbortSignal.any([this.#signal, signal]),
+        },
         doing,
         patienceMs,
         () => call(this.client),

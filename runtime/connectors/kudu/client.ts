@@ -1,5 +1,5 @@
 import type { Clock } from '../../ports/clock.ts'
-import type { KuduColumn } from './columns.ts'
+import type { Cell, KuduColumn } from './columns.ts'
 import type { KeyRange, Partitioning } from './partition-key.ts'
 import type { RowOperations } from './row-operations.ts'
 import type { ScanBlock } from './scan-block.ts'
@@ -19,7 +19,7 @@ export interface KuduClient {
   write(table: KuduTable, write: TabletWrite): Promise<readonly RefusedRow[]>
   /** Numbers a batch; the number is its own over all tries. */
   newWrite(tablet: Tablet, operations: RowOperations): TabletWrite
-  /** Opens a scan in the order of keys, at a snapshot. */
+  /** Opens a scan: at a snapshot in the order of keys, without one of what is there now, in any order. */
   openScan(table: KuduTable, scan: TabletScan): Promise<Scanner>
   /** The present time of a tablet's server, as a snapshot that any tablet can be read at. */
   now(table: KuduTable, tablet: Tablet): Promise<SnapshotTime>
@@ -57,11 +57,15 @@ export interface RefusedRow {
 export interface TabletScan {
   readonly tabletId: string
   readonly columns: readonly KuduColumn[]
-  readonly snapshot: SnapshotTime
+  readonly snapshot?: SnapshotTime
   /** With it only rows that changed from then to before `snapshot`; `columns` end with one of type isDeleted then. */
   readonly since?: SnapshotTime
   /** Rows behind this key only. */
   readonly afterKey?: Buffer
+  /** Rows only whose columns have these values. */
+  readonly equals?: readonly { readonly column: KuduColumn; readonly cell: Cell }[]
+  /** So many rows at most. */
+  readonly most?: number
 }
 
 export interface Scanner {

@@ -47,18 +47,26 @@ export const sinkOptions = new OptionSet({
   },
 })
 
+export const tableOptions = new OptionSet(CONNECTION)
+
+export type KuduTableOptions = OptionValues<typeof tableOptions.table>
 export type KuduSourceOptions = OptionValues<typeof sourceOptions.table>
 export type KuduSinkOptions = OptionValues<typeof sinkOptions.table>
 
 export const declaration: ConnectorDeclaration = {
   name: 'kudu',
-  doc: 'Reads a table of Apache Kudu (1.12 or newer) at a snapshot or continuously, exactly once, and writes rows by their primary key, effectively once.',
+  doc: 'Reads a table of Apache Kudu (1.12 or newer) at a snapshot or continuously, exactly once, and writes rows by their primary key, effectively once. Rows can be looked up.',
   source: {
     options: sourceOptions,
     checkSchema: (_options, schema) => withoutJson(schema),
     lookAgainMs: (options) => (sourceOptions.read(options).continuous === undefined ? undefined : LOOK_AGAIN_MS),
   },
   sink: { options: sinkOptions, checkSchema: (_options, schema) => withoutJson(schema) },
+  table: {
+    options: tableOptions,
+    keys: 'all columns of its primary key; other columns make Kudu read whole tablets',
+    checkLookup: (_options, key, output) => [...withoutJson({ fields: key }), ...withoutJson(output)],
+  },
 }
 
 /** How often tablets that are new are looked for. */

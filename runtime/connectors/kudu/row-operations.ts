@@ -1,4 +1,5 @@
-import { isVariable, KUDU_TYPE, widthOf, type Cell, type KuduColumn } from './columns.ts'
+import { writeFixedCell } from './cell-bytes.ts'
+import { isVariable, type Cell, type KuduColumn } from './columns.ts'
 
 /** RowOperationsPB.Type: operations that do the same when they are repeated. */
 export const OPERATION = { upsert: 5, insertIgnore: 10, updateIgnore: 11, deleteIgnore: 12 } as const
@@ -6,7 +7,6 @@ export type Operation = (typeof OPERATION)[keyof typeof OPERATION]
 
 const FIRST_BYTES = 16 * 1024
 const INDIRECT_CELL_BYTES = 16
-const TWO_32 = 2 ** 32
 
 /**
  * Operations of rows for one tablet, as RowOperationsPB has them: per row its type, which columns are set, which are
@@ -71,24 +71,9 @@ export class RowOperations {
   }
 
   #cell({ type }: KuduColumn, cell: Cell): void {
-    const rows = this.#rows
-    const at = this.#rowsLength
-    if (isVariable(type)) this.#rowsLength = this.#variable(cell as string | Uint8Array)
-    else if (type === KUDU_TYPE.bool || type === KUDU_TYPE.isDeleted)
-      this.#rowsLength = rows.writeUInt8(cell === true ? 1 : 0, at)
-    else if (type === KUDU_TYPE.int8) this.#rowsLength = rows.writeInt8(cell as number, at)
-    else if (type === KUDU_TYPE.int16) this.#rowsLength = rows.writeInt16LE(cell as number, at)
-    else if (type === KUDU_TYPE.float) this.#rowsLength = rows.writeFloatLE(cell as number, at)
-    else if (type === KUDU_TYPE.double) this.#rowsLength = rows.writeDoubleLE(cell as number, at)
-    else if (type === KUDU_TYPE.decimal128) {
-      rows.writeBigUInt64LE(BigInt.asUintN(64, cell as bigint), at)
-      this.#rowsLength = rows.writeBigInt64LE((cell as bigint) >> 64n, at + 8)
-    } else if (typeof cell === 'bigint') this.#rowsLength = rows.writeBigInt64LE(cell, at)
-    else if (widthOf(type) === 8) {
-      const high = Math.floor((cell as number) / TWO_32)
-      rows.writeInt32LE(((cell as number) - high * TWO_32) | 0, at)
-      this.#rowsLength = rows.writeInt32LE(high, at + 4)
-    } else this.#rowsLength = rows.writeInt32LE(cell as number, at)
+    this.#rowsLength = isVariable(type)
+      ? this.#variable(cell as string | Uint8Array)
+      : writeFixedCell(this.#rows, this.#rowsLength, type, cell)
   }
 
   #variable(cell: string | Uint8Array): number {

@@ -1,5 +1,6 @@
 import { MillraceError } from '../../model/errors.ts'
 import type { Field, Schema } from '../../model/schema.ts'
+import type { TableKey } from '../../ports/table.ts'
 import { suggestion } from '../../expressions/suggest.ts'
 import type { KuduTable } from './client.ts'
 import { cellReader, cellWriter, typesDiffer, type CellOf, type KuduColumn, type ValueOfCell } from './columns.ts'
@@ -58,7 +59,22 @@ export function columnsToWrite(
   })
 }
 
-function columnOf(table: KuduTable, { name }: Field): KuduColumn {
+export interface AskedColumn {
+  readonly column: KuduColumn
+  readonly cellOf: CellOf
+}
+
+/** The columns that rows are looked up by, in that order. Throws COLUMN_MISSING, KUDU_TYPE_MISMATCH. */
+export function columnsToAsk(table: KuduTable, key: readonly TableKey[]): AskedColumn[] {
+  return key.map(({ column: name, field }) => {
+    const column = columnOf(table, { name })
+    const cellOf = cellWriter(field, column)
+    if (cellOf === undefined) throw typesDiffer(table.name, field, column)
+    return { column, cellOf }
+  })
+}
+
+function columnOf(table: KuduTable, { name }: Pick<Field, 'name'>): KuduColumn {
   const column = table.columns.find((known) => known.name === name)
   if (column !== undefined) return column
   const hint = suggestion(

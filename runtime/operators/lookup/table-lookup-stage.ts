@@ -44,8 +44,10 @@ export class TableLookupStage implements OperatorStage {
     })
   }
 
-  process(batch: Batch): Promise<void> {
-    return this.#calls.process(batch)
+  async process(batch: Batch): Promise<void> {
+    // the time limit of a call is not for opening
+    await this.#open()
+    await this.#calls.process(batch)
   }
 
   onWatermark(time: Timestamp): Promise<void> {

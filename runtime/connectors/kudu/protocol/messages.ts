@@ -103,8 +103,10 @@ export const writeAnswer = message({
   timestamp: [3, 'fixed64'],
 })
 
+const columnPredicate = message({ column: [1, 'text'], equality: [3, message({ value: [1, 'bytes'] })] })
 const newScan = message({
   tablet: [1, 'bytes'],
+  limit: [2, 'int'],
   columns: [4, repeated(columnSchema)],
   readMode: [5, 'int'],
   snapshot: [6, 'fixed64'],
@@ -112,6 +114,7 @@ const newScan = message({
   cacheBlocks: [10, 'bool'],
   orderMode: [11, 'int'],
   lastKey: [12, 'bytes'],
+  predicates: [13, repeated(columnPredicate)],
   formatFlags: [14, 'int'],
   authorization: [15, signedToken],
   snapshotStart: [16, 'fixed64'],

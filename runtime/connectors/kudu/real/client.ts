@@ -33,6 +33,7 @@ import {
   writeAnswer,
   writeRequest,
 } from '../protocol/messages.ts'
+import { cellBytes } from '../cell-bytes.ts'
 import type { AnyMessage, Values } from '../protocol/protobuf.ts'
 import type { RowOperations } from '../row-operations.ts'
 import { type KuduAnswer, type KuduCall, KuduConnection } from './connection.ts'
@@ -43,8 +44,11 @@ const TABLET_SERVICE = 'kudu.tserver.TabletServerService'
 const CONNECT_TO_MASTER_FEATURE = 3
 const LOCATIONS_A_CALL = 1000
 const CLIENT_PROPAGATED = 1
+const READ_LATEST = 1
 const READ_AT_SNAPSHOT = 2
+const UNORDERED = 1
 const ORDERED = 2
+const COLUMN_PREDICATES_FEATURE = 1
 const COLUMNAR = 2
 const BATCH_BYTES = 1024 * 1024
 
@@ -159,11 +163,16 @@ class RealKuduClient implements KuduClient {
       opens: {
         tablet: Buffer.from(scan.tabletId),
         columns: scan.columns.map(projectedColumn),
-        readMode: READ_AT_SNAPSHOT,
-        orderMode: ORDERED,
-        snapshot: scan.snapshot,
+        ...(scan.snapshot === undefined
+          ? { readMode: READ_LATEST, orderMode: UNORDERED }
+          : { readMode: READ_AT_SNAPSHOT, orderMode: ORDERED, snapshot: scan.snapshot }),
         snapshotStart: scan.since,
         lastKey: scan.afterKey,
+        limit: scan.most,
+        predicates: scan.equals?.map(({ column, cell }) => ({
+          column: column.name,
+          equality: { value: cellBytes(column, cell) },
+        })),
         cacheBlocks: true,
         formatFlags: COLUMNAR,
         propagated: this.#propagatedTime(),
@@ -244,6 +253,7 @@ class RealKuduClient implements KuduClient {
   ): Promise<KuduAnswer<typeof scanAnswer>> {
     const answer = await this.#callTablet(table, tabletId, {
       method: 'Scan',
+      features: request.opens?.predicates === undefined ? [] : [COLUMN_PREDICATES_FEATURE],
       request: [scanRequest, request],
       answer: scanAnswer,
     })

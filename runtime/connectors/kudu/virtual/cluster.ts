@@ -84,6 +84,10 @@ export class VirtualKudu {
     }
   }
 
+  #placeOf(name: string): number {
+    return this.table.columns.findIndex((column) => column.name === name)
+  }
+
   #put(key: readonly (Cell | null)[], cells: readonly (Cell | null)[] | undefined): void {
     const bytes = partitionKeyer(this.table.columns, this.table.partitioning)(key)
     const tablet = this.tablets.find(({ id }) => id === `tablet-${bytes.readUInt32BE(0)}`)
@@ -105,15 +109,22 @@ export class VirtualKudu {
     }
   }
 
-  #scanner({ tabletId, snapshot, since, afterKey, columns }: TabletScan): Scanner {
-    const places = columns.map(({ name }) => this.table.columns.findIndex((column) => column.name === name))
+  #scanner({ tabletId, snapshot, since, afterKey, columns, equals = [], most }: TabletScan): Scanner {
+    const places = columns.map(({ name }) => this.#placeOf(name))
+    const isAsked = (cells: readonly (Cell | null)[] | undefined): boolean =>
+      equals.every(({ column, cell }) => String(cells?.[this.#placeOf(column.name)]) === String(cell))
     const found = [...(this.tablets.find(({ id }) => id === tabletId)?.rows ?? [])]
-      .map(([key, versions]) => ({ key, version: versions.findLast(({ time }) => time < snapshot) }))
+      .map(([key, versions]) => ({
+        key,
+        version: versions.findLast(({ time }) => snapshot === undefined || time < snapshot),
+      }))
+      .filter(({ version }) => isAsked(version?.cells))
       .filter(({ key, version }) => {
         if (version === undefined || key <= (afterKey?.toString('hex') ?? '')) return false
         return since === undefined ? version.cells !== undefined : version.time >= since
       })
       .sort((a, b) => (a.key < b.key ? -1 : 1))
+      .slice(0, most)
     let next = 0
     return {
       next: async () => {

@@ -20,6 +20,9 @@ export interface TableCall extends CallSettings {
   answer: readonly Field[]
 }
 
+/** A table waits for its system itself and reports that, so that a call ends late where nothing else is written. */
+const PATIENCE = '10m'
+
 /**
  * `lookup: { kudu: { … }, key: id | [a, b] | { column: field }, output: { column: type } }`. The stream is what comes
  * out of an inner lookup; the call is absent after reporting.
@@ -35,7 +38,7 @@ export function readTableLookup(
   const sound =
     choice !== undefined && reportOptions(declared?.options.check(choice.options) ?? [], choice.path, problems)
   const key = readKey(lookup['key'], join(path, 'key'), declared?.keys ?? '', input.schema, problems)
-  const settings = readCallSettings(lookup, path, problems)
+  const settings = readCallSettings({ timeout: PATIENCE, ...lookup }, path, problems)
   const output = readOutput(lookup, path, problems)
   const stream = output === undefined ? undefined : withAnswer(input, output, join(path, 'output'), problems)
   if (choice === undefined || output === undefined || stream === undefined) return { stream: UNKNOWN_STREAM }
