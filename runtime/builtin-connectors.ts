@@ -1,3 +1,4 @@
+import { declaration as cassandra } from './connectors/cassandra/declaration.ts'
 import { declaration as console } from './connectors/console/declaration.ts'
 import { declaration as delta } from './connectors/delta/declaration.ts'
 import { declaration as druid } from './connectors/druid/declaration.ts'
@@ -11,6 +12,7 @@ import { Connectors } from './connectors/registry.ts'
 
 /** Every connector of the runtime image. To add one, add its entry here. */
 export const builtinConnectors = new Connectors([
+  { declaration: cassandra, load: () => import('./connectors/cassandra/real/connector.ts') },
   { declaration: console, load: () => import('./connectors/console/connector.ts') },
   { declaration: delta, load: () => import('./connectors/delta/connector.ts') },
   { declaration: druid, load: () => import('./connectors/druid/real/connector.ts') },

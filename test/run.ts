@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { parseArgs, stripVTControlCharacters } from 'node:util'
+import { fetchCassandra } from './harness/beds/cassandra-bed.ts'
 import { druidBedMissing, fetchDruid } from './harness/beds/druid-bed.ts'
 import { fetchKafka, kafkaBedMissing } from './harness/beds/kafka-bed.ts'
 import { fetchKudu, kuduBedMissing } from './harness/beds/kudu-bed.ts'
@@ -40,6 +41,7 @@ const RINGS: readonly Ring[] = [
     prepare: async () => [
       await fetchKafka(),
       await fetchDruid(),
+      await fetchCassandra(),
       ...(kuduBedMissing() === undefined ? [await fetchKudu()] : []),
       ...(s3BedMissing() === undefined ? [await fetchS3()] : []),
       ...(pythonBedMissing() === undefined ? [await fetchPython()] : []),

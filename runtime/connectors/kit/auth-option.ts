@@ -60,10 +60,27 @@ export async function authHeaders(
   return { authorization: `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}` }
 }
 
+/**
+ * A login for servers that are no URLs, each named as host:port. Throws SECRET_UNREADABLE, SECRET_HOST_FORBIDDEN.
+ */
+export async function readLogin(
+  { username, passwordFile }: { username: string; passwordFile: string },
+  servers: readonly string[],
+  secrets: SecretFiles,
+): Promise<{ username: string; password: string }> {
+  const { secret, hosts } = await readSecret(passwordFile, secrets)
+  for (const server of servers) checkHost(passwordFile, hosts, server)
+  return { username, password: secret }
+}
+
 async function secretFor(file: string, url: string, secrets: SecretFiles): Promise<string> {
   const { secret, hosts } = await readSecret(file, secrets)
-  const { host } = new URL(url)
-  if (hosts === undefined || isAllowedHost(hosts, host)) return secret
+  checkHost(file, hosts, new URL(url).host)
+  return secret
+}
+
+function checkHost(file: string, hosts: readonly string[] | undefined, host: string): void {
+  if (hosts === undefined || isAllowedHost(hosts, host)) return
   throw new MillraceError('SECRET_HOST_FORBIDDEN', `the Secret of ${file} may not be sent to ${host}`, {
     domain: 'user',
     hint: `Its key allowed-hosts names: ${hosts.join(', ')}.`,

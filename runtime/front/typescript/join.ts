@@ -101,6 +101,7 @@ type TableOptions<S extends Shape> = {
   /** Columns of the table, and the fields that they are equal to; names alone where both are called the same. */
   readonly key: KeyField<S> | readonly KeyField<S>[] | Readonly<Record<string, KeyField<S>>>
 } & (
+  | { readonly cassandra: Readonly<Record<string, unknown>> }
   | { readonly kudu: Readonly<Record<string, unknown>> }
   | { readonly values: readonly Readonly<Record<string, unknown>>[] }
 )

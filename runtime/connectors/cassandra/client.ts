@@ -1,0 +1,53 @@
+import type { CassandraType, Cell } from './types.ts'
+
+/** A Cassandra cluster, as sinks and lookups need it. Real: its nodes; virtual: a table in memory. */
+export interface CassandraClient {
+  /** Rejects with CASSANDRA_TABLE_UNKNOWN. */
+  openTable(keyspace: string, name: string): Promise<CassandraTable>
+  /** Resolves with the rows of the answer, their columns as `reads` says. Rejects with MillraceErrors. */
+  execute(statement: Statement): Promise<readonly CassandraRow[]>
+  close(): Promise<void>
+}
+
+export interface CassandraTable {
+  readonly keyspace: string
+  readonly name: string
+  readonly columns: readonly CassandraColumn[]
+  /** Names of columns; a statement about rows names all of them. */
+  readonly partitionKey: readonly string[]
+  readonly clusteringKey: readonly string[]
+}
+
+export interface CassandraColumn {
+  readonly name: string
+  readonly type: CassandraType
+}
+
+export interface Statement {
+  readonly cql: string
+  /** One per `?`; null is NULL, undefined leaves the column as it is. */
+  readonly values: readonly (Cell | null | undefined)[]
+  /** Their types. */
+  readonly types: readonly CassandraType[]
+  /** Microseconds since the epoch: of two writes of a cell the later one stays, whichever comes first. */
+  readonly writeTime?: bigint
+  readonly reads?: readonly CassandraColumn[]
+}
+
+/** Cells by the names of columns; null is NULL. */
+export type CassandraRow = Readonly<Record<string, Cell | null>>
+
+export interface CassandraConnectOptions {
+  /** host:port of some nodes. */
+  readonly hosts: readonly string[]
+  readonly datacenter: string
+  readonly consistency: string
+  readonly login?: { readonly username: string; readonly password: string }
+}
+
+export type CassandraConnect = (options: CassandraConnectOptions) => CassandraClient
+
+/** A name as CQL takes it whatever its letters are. */
+export function quotedName(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
+}

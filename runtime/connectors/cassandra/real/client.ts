@@ -1,0 +1,143 @@
+import { Client, policies, types } from 'cassandra-driver'
+import { MillraceError } from '../../../model/errors.ts'
+import type {
+  CassandraClient,
+  CassandraConnect,
+  CassandraConnectOptions,
+  CassandraRow,
+  CassandraTable,
+  Statement,
+} from '../client.ts'
+import { isSimpleType, type CassandraType } from '../types.ts'
+import { fromDriver, toDriver } from './cells.ts'
+import { asMillraceError } from './errors.ts'
+
+const CONNECT_TIMEOUT_MS = 5_000
+const ANSWER_TIMEOUT_MS = 10_000
+const RECONNECT_MS = 1_000
+
+export const connectCassandra: CassandraConnect = (options) => new RealCassandraClient(options)
+
+/** The driver of Apache; errors are told in the words of the server, and tried again by the connector. */
+class RealCassandraClient implements CassandraClient {
+  readonly #options: CassandraConnectOptions
+  readonly #hosts: string
+  #client: Promise<Client> | undefined
+
+  constructor(options: CassandraConnectOptions) {
+    this.#options = options
+    this.#hosts = options.hosts.join(', ')
+  }
+
+  async openTable(keyspace: string, name: string): Promise<CassandraTable> {
+    const client = await this.#connected()
+    try {
+      const table = (await client.metadata.getTable(keyspace, name)) as Awaited<
+        ReturnType<typeof client.metadata.getTable>
+      > | null
+      if (table === null) throw this.#unknownTable(keyspace, name)
+      return {
+        keyspace,
+        name,
+        columns: table.columns.map((column) => ({ name: column.name, type: typeOf(column.type) })),
+        partitionKey: table.partitionKeys.map((column) => column.name),
+        clusteringKey: table.clusteringKeys.map((column) => column.name),
+      }
+    } catch (error) {
+      throw asMillraceError(this.#hosts, error)
+    }
+  }
+
+  async execute({ cql, values, types: ofValues, writeTime, reads = [] }: Statement): Promise<readonly CassandraRow[]> {
+    const client = await this.#connected()
+    const sent = values.map((cell, index) => this.#toDriver(ofValues[index], cell))
+    try {
+      const { rows = [] } = await client.execute(cql, sent, {
+        prepare: true,
+        isIdempotent: true,
+        consistency: types.consistencies[consistencyOf(this.#options.consistency)],
+        ...(writeTime === undefined ? {} : { timestamp: types.Long.fromString(String(writeTime)) }),
+      })
+      return rows.map((row) =>
+        Object.fromEntries(reads.map(({ name, type }) => [name, fromDriver(type, row.get(name) as unknown)])),
+      )
+    } catch (error) {
+      throw asMillraceError(this.#hosts, error)
+    }
+  }
+
+  async close(): Promise<void> {
+    const client = await this.#client?.catch(() => undefined)
+    await client?.shutdown()
+  }
+
+  #toDriver(type: CassandraType | undefined, cell: Statement['values'][number]): unknown {
+    if (cell === undefined) return types.unset
+    return cell === null || type === undefined ? null : toDriver(type, cell)
+  }
+
+  #connected(): Promise<Client> {
+    this.#client ??= this.#connect().catch((error: unknown) => {
+      this.#client = undefined
+      throw asMillraceError(this.#hosts, error)
+    })
+    return this.#client
+  }
+
+  async #connect(): Promise<Client> {
+    const { hosts, datacenter, login } = this.#options
+    const client = new Client({
+      contactPoints: [...hosts],
+      localDataCenter: datacenter,
+      ...(login === undefined ? {} : { credentials: login }),
+      // numbers beyond 2^53 are exact
+      encoding: { useBigIntAsLong: true, useBigIntAsVarint: true },
+      policies: { reconnection: new policies.reconnection.ConstantReconnectionPolicy(RECONNECT_MS) },
+      socketOptions: { connectTimeout: CONNECT_TIMEOUT_MS, readTimeout: ANSWER_TIMEOUT_MS },
+    })
+    try {
+      await client.connect()
+      return client
+    } catch (error) {
+      await client.shutdown()
+      throw error
+    }
+  }
+
+  #unknownTable(keyspace: string, name: string): MillraceError {
+    return new MillraceError(
+      'CASSANDRA_TABLE_UNKNOWN',
+      `the Cassandra at ${this.#hosts} has no table ${keyspace}.${name}`,
+      {
+        domain: 'user',
+        retriable: true,
+        hint: 'Create the table; names are written as the schema has them, in lower case where they were not quoted.',
+      },
+    )
+  }
+}
+
+type Consistency = keyof typeof types.consistencies
+
+/** `LOCAL_QUORUM` is `localQuorum` in the driver. */
+function consistencyOf(written: string): Consistency {
+  return written.toLowerCase().replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()) as Consistency
+}
+
+/** The driver's names of types by their codes. */
+const NAMES = new Map(Object.entries(types.dataTypes).map(([name, code]) => [code as unknown as number, name]))
+
+interface DriverType {
+  readonly code: number
+  readonly info?: unknown
+}
+
+function typeOf({ code, info }: DriverType): CassandraType {
+  const name = NAMES.get(code) ?? String(code)
+  if (name === 'varchar') return { kind: 'text' }
+  if (isSimpleType(name)) return { kind: name }
+  if (name === 'list' || name === 'set') return { kind: name, items: typeOf(info as DriverType) }
+  if (name !== 'map') return { kind: 'other', text: name }
+  const [keys, values] = info as readonly [DriverType, DriverType]
+  return { kind: 'map', keys: typeOf(keys), values: typeOf(values) }
+}

@@ -1,0 +1,5 @@
+import { cassandraConnector } from '../connector.ts'
+import { connectCassandra } from './client.ts'
+
+/** The registry loads this. Only this file joins the connector with sockets: everything else is given its client. */
+export const connector = cassandraConnector(connectCassandra)

@@ -1,0 +1,150 @@
+import type { Batch } from '../../memory/batch.ts'
+import { MillraceError } from '../../model/errors.ts'
+import type { CheckpointId } from '../../model/ids.ts'
+import type { Row } from '../../model/schema.ts'
+import type { Committable, SinkContext, SinkWriter } from '../sink.ts'
+import { CassandraAccess } from './access.ts'
+import { type CassandraConnect, type CassandraTable, quotedName, type Statement } from './client.ts'
+import type { CassandraSinkOptions } from './declaration.ts'
+import { columnsToWrite, keyOf, nameOf, type WrittenColumn } from './table-columns.ts'
+
+/** Then the subtask fails, and the job restarts from its checkpoint. */
+const PATIENCE_MS = 600_000
+const MICROS_A_MILLI = 1000n
+
+interface Opened {
+  readonly table: CassandraTable
+  readonly columns: readonly WrittenColumn[]
+  readonly cql: string
+}
+
+/**
+ * Writes rows by their primary key. Everything is written before a checkpoint is prepared, and a write does the same
+ * when it is repeated, so the table ends as if each row was written once.
+ *
+ * Requests of one key may be under way side by side, and one may be tried again after a later one has passed. Each
+ * write therefore carries a time of its own, which stays the same over its tries: Cassandra keeps the later one.
+ */
+export class CassandraSinkWriter implements SinkWriter {
+  readonly #context: SinkContext
+  readonly #options: CassandraSinkOptions
+  readonly #access: CassandraAccess
+  readonly #underWay = new Set<Promise<void>>()
+  #opened: Opened | undefined
+  #lastWriteTime = 0n
+  /** The first error of a request that nobody waited for. */
+  #failure: { readonly error: unknown } | undefined
+
+  constructor(context: SinkContext, options: CassandraSinkOptions, connect: CassandraConnect) {
+    this.#context = context
+    this.#options = options
+    this.#access = new CassandraAccess(connect, options, context)
+  }
+
+  async open(): Promise<void> {
+    const { keyspace, table: name } = this.#options
+    const table = await this.#access.ask(`opening ${keyspace}.${name}`, PATIENCE_MS, (client) =>
+      client.openTable(keyspace, name),
+    )
+    const columns = columnsToWrite(table, this.#fields(table))
+    this.#opened = { table, columns, cql: statementOf(table, columns, this.#options) }
+  }
+
+  async write(batch: Batch): Promise<void> {
+    const rows = batch.rows()
+    for (let index = 0; index < batch.count; index++) {
+      this.#send(rows[index] as Row)
+      while (this.#underWay.size >= this.#options.inFlight) await Promise.race(this.#underWay)
+      this.#throwFailure()
+    }
+  }
+
+  async prepareCommit(_checkpoint: CheckpointId): Promise<Committable[]> {
+    await Promise.all(this.#underWay)
+    this.#throwFailure()
+    return []
+  }
+
+  async commit(): Promise<void> {
+    // everything is visible since it was written
+  }
+
+  async close(): Promise<void> {
+    await this.#access.close()
+  }
+
+  /** A field that only says the time of the write need be no column. */
+  #fields(table: CassandraTable): SinkContext['schema']['fields'] {
+    const { mode, writeTime } = this.#options
+    const key = keyOf(table)
+    return this.#context.schema.fields.filter(({ name }) => {
+      if (mode === 'delete') return key.includes(name)
+      return name !== writeTime || table.columns.some((column) => column.name === name)
+    })
+  }
+
+  #send(row: Row): void {
+    const { table, columns, cql } = this.#open()
+    const statement: Statement = {
+      cql,
+      values: columns.map((column) => this.#cellOf(row, column)),
+      types: columns.map(({ column }) => column.type),
+      writeTime: this.#writeTimeOf(row),
+    }
+    const request = this.#access
+      .ask(`writing a row to ${nameOf(table)}`, PATIENCE_MS, (client) => client.execute(statement))
+      .then(
+        () => undefined,
+        (error: unknown) => {
+          this.#failure ??= { error }
+        },
+      )
+      .finally(() => {
+        this.#underWay.delete(request)
+      })
+    this.#underWay.add(request)
+  }
+
+  #cellOf(row: Row, { column, field, cellOf }: WrittenColumn): Statement['values'][number] {
+    const value = row[field.name]
+    if (value !== null && value !== undefined) return cellOf(value)
+    const { table } = this.#open()
+    if (keyOf(table).includes(column.name))
+      throw new MillraceError('VALUE_INVALID', `${field.name} is null, and is part of the key of ${nameOf(table)}`, {
+        domain: 'user',
+        hint: 'Filter such rows, or give the field a value with set.',
+      })
+    return this.#options.nulls === 'skip' ? undefined : null
+  }
+
+  /** Later for each row, also within a microsecond and when the clock is set back. */
+  #writeTimeOf(row: Row): bigint {
+    const { writeTime } = this.#options
+    if (writeTime !== undefined) return BigInt(Number(row[writeTime])) * MICROS_A_MILLI
+    const now = BigInt(this.#context.ports.clock.now()) * MICROS_A_MILLI
+    this.#lastWriteTime = now > this.#lastWriteTime ? now : this.#lastWriteTime + 1n
+    return this.#lastWriteTime
+  }
+
+  #throwFailure(): void {
+    if (this.#failure !== undefined) throw this.#failure.error
+  }
+
+  #open(): Opened {
+    if (this.#opened === undefined)
+      throw new MillraceError('CASSANDRA_SINK_NOT_OPEN', `the sink ${this.#context.operatorId} was used before open`)
+    return this.#opened
+  }
+}
+
+function statementOf(
+  { keyspace, name }: CassandraTable,
+  columns: readonly WrittenColumn[],
+  { mode, ttl }: CassandraSinkOptions,
+): string {
+  const table = `${quotedName(keyspace)}.${quotedName(name)}`
+  const names = columns.map(({ column }) => quotedName(column.name))
+  if (mode === 'delete') return `DELETE FROM ${table} WHERE ${names.map((one) => `${one} = ?`).join(' AND ')}`
+  const expiry = ttl === undefined ? '' : ` USING TTL ${Math.ceil(ttl / 1000)}`
+  return `INSERT INTO ${table} (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})${expiry}`
+}
