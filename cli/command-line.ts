@@ -3,6 +3,7 @@ import { describeWithCauses, MillraceError } from '../runtime/model/errors.ts'
 import { printable } from '../runtime/model/printable.ts'
 import { type Cli, example } from './commands/cli.ts'
 import { compileCommand } from './commands/compile.ts'
+import { doctorCommand } from './commands/doctor.ts'
 import { devCommand } from './commands/dev.ts'
 import { explainCommand } from './commands/explain.ts'
 import { inferCommand } from './commands/infer.ts'
@@ -48,7 +49,7 @@ export function millrace(cli: Cli): CommandUnknownOpts {
       },
     })
     .addHelpText('after', example('millrace run examples/flights.yaml'))
-  const commands = [runCommand, lintCommand, explainCommand, simCommand, compileCommand, inferCommand]
+  const commands = [runCommand, lintCommand, doctorCommand, explainCommand, simCommand, compileCommand, inferCommand]
   for (const command of [...commands, savepointCommand, whyCommand, devCommand]) program.addCommand(command(cli))
   inheritSettings(program, 'millrace')
   return program

@@ -31,7 +31,18 @@ export interface SinkContext {
 /** A sink whose options have been read. */
 export interface SinkConnector {
   writer(context: SinkContext): SinkWriter
+  /**
+   * Looks whether rows of such a schema could be written, and changes nothing: it opens no transaction and fences nobody.
+   * Resolves with what it found, in a few words; rejects as `open` of a writer would. For `millrace doctor`.
+   */
+  probe?(context: ProbeContext): Promise<string>
 }
+
+/** The surroundings of a probe. */
+export type ProbeContext = Pick<
+  SinkContext,
+  'operatorId' | 'schema' | 'ports' | 'baseDir' | 'stopping' | 'reportTrouble'
+>
 
 export type { Committable } from '../model/snapshot.ts'
 

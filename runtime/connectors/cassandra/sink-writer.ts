@@ -1,8 +1,8 @@
 import type { Batch } from '../../memory/batch.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { CheckpointId } from '../../model/ids.ts'
-import type { Row } from '../../model/schema.ts'
-import type { Committable, SinkContext, SinkWriter } from '../sink.ts'
+import type { Field, Row, Schema } from '../../model/schema.ts'
+import type { Committable, ProbeContext, SinkContext, SinkWriter } from '../sink.ts'
 import { CassandraAccess } from './access.ts'
 import { type CassandraConnect, type CassandraTable, quotedName, type Statement } from './client.ts'
 import type { CassandraSinkOptions } from './declaration.ts'
@@ -42,12 +42,7 @@ export class CassandraSinkWriter implements SinkWriter {
   }
 
   async open(): Promise<void> {
-    const { keyspace, table: name } = this.#options
-    const table = await this.#access.ask(`opening ${keyspace}.${name}`, PATIENCE_MS, (client) =>
-      client.openTable(keyspace, name),
-    )
-    const columns = columnsToWrite(table, this.#fields(table))
-    this.#opened = { table, columns, cql: statementOf(table, columns, this.#options) }
+    this.#opened = await openTable(this.#access, this.#options, this.#context.schema)
   }
 
   async write(batch: Batch): Promise<void> {
@@ -71,16 +66,6 @@ export class CassandraSinkWriter implements SinkWriter {
 
   async close(): Promise<void> {
     await this.#access.close()
-  }
-
-  /** A field that only says the time of the write need be no column. */
-  #fields(table: CassandraTable): SinkContext['schema']['fields'] {
-    const { mode, writeTime } = this.#options
-    const key = keyOf(table)
-    return this.#context.schema.fields.filter(({ name }) => {
-      if (mode === 'delete') return key.includes(name)
-      return name !== writeTime || table.columns.some((column) => column.name === name)
-    })
   }
 
   #send(row: Row): void {
@@ -135,6 +120,43 @@ export class CassandraSinkWriter implements SinkWriter {
       throw new MillraceError('CASSANDRA_SINK_NOT_OPEN', `the sink ${this.#context.operatorId} was used before open`)
     return this.#opened
   }
+}
+
+/** Looks whether rows of the schema could be written to the table. */
+export async function probeTable(
+  context: ProbeContext,
+  options: CassandraSinkOptions,
+  connect: CassandraConnect,
+): Promise<string> {
+  const access = new CassandraAccess(connect, options, context)
+  try {
+    const { table, columns } = await openTable(access, options, context.schema)
+    return `${columns.length} of ${table.columns.length} columns of ${nameOf(table)}`
+  } finally {
+    await access.close()
+  }
+}
+
+async function openTable(access: CassandraAccess, options: CassandraSinkOptions, schema: Schema): Promise<Opened> {
+  const { keyspace, table: name } = options
+  const table = await access.ask(`opening ${keyspace}.${name}`, PATIENCE_MS, (client) =>
+    client.openTable(keyspace, name),
+  )
+  const columns = columnsToWrite(table, fieldsWritten(table, options, schema))
+  return { table, columns, cql: statementOf(table, columns, options) }
+}
+
+/** A field that only says the time of the write need be no column. */
+function fieldsWritten(
+  table: CassandraTable,
+  { mode, writeTime }: CassandraSinkOptions,
+  { fields }: Schema,
+): readonly Field[] {
+  const key = keyOf(table)
+  return fields.filter(({ name }) => {
+    if (mode === 'delete') return key.includes(name)
+    return name !== writeTime || table.columns.some((column) => column.name === name)
+  })
 }
 
 function statementOf(

@@ -2,7 +2,7 @@ import type { Connector } from '../registry.ts'
 import type { KuduConnect } from './client.ts'
 import { sinkOptions, sourceOptions, tableOptions } from './declaration.ts'
 import { KuduLookup } from './kudu-lookup.ts'
-import { KuduSinkWriter } from './sink-writer.ts'
+import { KuduSinkWriter, probeTable } from './sink-writer.ts'
 import { TabletEnumerator } from './tablet-enumerator.ts'
 import { TabletReader } from './tablet-reader.ts'
 
@@ -18,7 +18,10 @@ export function kuduConnector(connect: KuduConnect): Pick<Required<Connector>, '
     },
     sink: (written) => {
       const options = sinkOptions.read(written)
-      return { writer: (context) => new KuduSinkWriter(context, options, connect) }
+      return {
+        writer: (context) => new KuduSinkWriter(context, options, connect),
+        probe: (context) => probeTable(context, options, connect),
+      }
     },
     table: (written) => {
       const options = tableOptions.read(written)

@@ -2,7 +2,7 @@ import type { Batch } from '../../memory/batch.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { CheckpointId } from '../../model/ids.ts'
 import type { Row } from '../../model/schema.ts'
-import type { Committable, SinkContext, SinkWriter } from '../sink.ts'
+import type { Committable, ProbeContext, SinkContext, SinkWriter } from '../sink.ts'
 import { KuduAccess } from './access.ts'
 import type { KuduConnect, KuduTable, RefusedRow, Tablet } from './client.ts'
 import type { Cell } from './columns.ts'
@@ -55,10 +55,9 @@ export class KuduSinkWriter implements SinkWriter {
   }
 
   async open(): Promise<void> {
-    const needs = this.#options.mode === 'deleteIgnore' ? 'keys' : 'keys and values'
     this.#opened = await this.#access.ask(`opening ${this.#options.table}`, PATIENCE_MS, async (client) => {
       const table = await client.openTable(this.#options.table)
-      const columns = columnsToWrite(table, this.#context.schema, needs)
+      const columns = columnsToWrite(table, this.#context.schema, neededBy(this.#options))
       const places = table.columns.map((column) => columns.findIndex((written) => written.column.name === column.name))
       const keyer = partitionKeyer(
         columns.map(({ column }) => column),
@@ -213,5 +212,25 @@ export class KuduSinkWriter implements SinkWriter {
     if (this.#opened === undefined)
       throw new MillraceError('KUDU_SINK_NOT_OPEN', `the Kudu sink ${this.#context.operatorId} was used before open`)
     return this.#opened
+  }
+}
+
+function neededBy({ mode }: KuduSinkOptions): 'keys' | 'keys and values' {
+  return mode === 'deleteIgnore' ? 'keys' : 'keys and values'
+}
+
+/** Looks whether rows of the schema could be written to the table. */
+export async function probeTable(
+  context: ProbeContext,
+  options: KuduSinkOptions,
+  connect: KuduConnect,
+): Promise<string> {
+  const access = new KuduAccess(connect, options, context)
+  try {
+    const table = await access.ask(`opening ${options.table}`, PATIENCE_MS, (client) => client.openTable(options.table))
+    const { length } = columnsToWrite(table, context.schema, neededBy(options))
+    return `${length} of ${table.columns.length} columns of ${table.name}`
+  } finally {
+    await access.close()
   }
 }

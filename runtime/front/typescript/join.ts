@@ -94,17 +94,14 @@ export type LookupOptions<S extends Shape, O extends Shape> = Lookup<O> &
     | TableOptions<S>
   )
 
-/** A table of a connector, under the name of the connector. */
-type TableOptions<S extends Shape> = {
+/** A table of a connector, whose options stand under its name; lint checks them. */
+interface TableOptions<S extends Shape> {
   readonly http?: undefined
   readonly druid?: undefined
   /** Columns of the table, and the fields that they are equal to; names alone where both are called the same. */
   readonly key: KeyField<S> | readonly KeyField<S>[] | Readonly<Record<string, KeyField<S>>>
-} & (
-  | { readonly cassandra: Readonly<Record<string, unknown>> }
-  | { readonly kudu: Readonly<Record<string, unknown>> }
-  | { readonly values: readonly Readonly<Record<string, unknown>>[] }
-)
+  readonly [connector: string]: unknown
+}
 
 /** The fields that come out of a lookup. */
 export type LookedUp<S extends Shape, O extends Shape, J> = Merged<S, J extends { type: 'left' } ? AllNullable<O> : O>

@@ -103,13 +103,15 @@ export async function startCassandra(options: CassandraOptions): Promise<Cassand
     'org.apache.cassandra.service.CassandraDaemon',
   ]
   const log = join(dir, 'cassandra.log')
+  let hasUser = !isSecure
   const start = async (): Promise<TiedProcess> => {
     const server = await spawnTied('java', java, { log, cwd: dir })
     const isUp = async (): Promise<boolean> => {
       if (server.hasExited())
         throw new Error(`Cassandra ended while starting (${await server.exited}):\n${server.logTail()}`)
       const written = readFileSync(log, 'utf8')
-      return written.includes('Startup complete') && (!isSecure || written.includes('Created default superuser'))
+      hasUser ||= written.includes('Created default superuser')
+      return hasUser && written.includes('Startup complete')
     }
     await waitFor('Cassandra has started', 180_000, isUp, server.logTail)
     return server

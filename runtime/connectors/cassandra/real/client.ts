@@ -99,7 +99,7 @@ class RealCassandraClient implements CassandraClient {
       await client.connect()
       return client
     } catch (error) {
-      await client.shutdown()
+      await discard(client)
       throw error
     }
   }
@@ -115,6 +115,19 @@ class RealCassandraClient implements CassandraClient {
       },
     )
   }
+}
+
+/** What the driver has of a cluster before it is connected; none of it is public (driver 4.10.0). */
+interface Unconnected {
+  readonly controlConnection?: { readonly connection: { close(): unknown } | null; shutdown(): void }
+}
+
+/** `shutdown` leaves a client alone that could not connect, with the connection that it has made. */
+async function discard(client: Client): Promise<void> {
+  await client.shutdown()
+  const { controlConnection } = client as unknown as Unconnected
+  controlConnection?.shutdown()
+  await controlConnection?.connection?.close()
 }
 
 type Consistency = keyof typeof types.consistencies

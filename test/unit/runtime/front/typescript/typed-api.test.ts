@@ -231,6 +231,18 @@ describe('the typed API', () => {
       ],
     ],
     [
+      'a lookup in a table of a connector',
+      bids.lookup('op', {
+        kudu: { masters: 'kudu:7051', table: 'sellers' },
+        key: { id: 'bidder' },
+        output: { name: 'string' },
+      }),
+      [
+        BIDS_YAML,
+        '{ id: op, from: bids, join: { lookup: { kudu: { masters: "kudu:7051", table: sellers }, key: { id: bidder }, output: { name: string } } } }',
+      ],
+    ],
+    [
       'a lookup in Druid',
       bids.lookup('op', {
         druid: { url: 'http://druid:8888', query: 'SELECT name FROM sellers WHERE id = ?', parameters: 'bidder' },
