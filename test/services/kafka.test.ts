@@ -1,5 +1,5 @@
 import { RowBatch } from '../../runtime/memory/batch.ts'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Kafka, logLevel } from 'kafkajs'
@@ -17,6 +17,7 @@ import { connectKafka } from '../../runtime/connectors/kafka/real/client.ts'
 import { realPorts } from '../../runtime/ports/real/ports.ts'
 import { kafkaBedMissing, startKafka } from '../harness/beds/kafka-bed.ts'
 import type { KafkaBed } from '../harness/beds/kafka-bed.ts'
+import { startMillrace } from '../harness/processes.ts'
 import { EVENT_SCHEMA, sinkContext, sourceContext } from '../harness/kafka/connector-contexts.ts'
 
 const silent: Logger = {
@@ -427,6 +428,42 @@ describe.skipIf(why !== undefined)(
         code: 'KAFKA_TOPIC_UNKNOWN',
         message: expect.stringContaining('no-letters') as unknown,
       })
+    })
+
+    test('millrace doctor finds topics, and says of one that is not there whether the job would make it', async () => {
+      const topic = await newTopic(3)
+      const at = (name: string): object => ({ brokers: [bed.bootstrap], topic: name, format: 'json' })
+      const sink = (id: string, kafka: object): object => ({ id, from: 'in', sink: { kafka } })
+      const graph = [
+        { id: 'in', source: { kafka: at(topic) }, schema: { n: 'long' } },
+        sink('there', at(topic)),
+        sink('missing', at('nowhere')),
+        sink('made', { ...at('new'), createTopic: { partitions: 2 } }),
+      ]
+      const file = join(dir, 'doctor.yaml')
+      writeFileSync(
+        file,
+        JSON.stringify({
+          apiVersion: 'millrace.dev/v1alpha1',
+          kind: 'StreamJob',
+          metadata: { name: 'd' },
+          spec: { graph },
+        }),
+      )
+      const { code, stdout } = await startMillrace('doctor', file).ended
+      expect(stdout.split('\n')).toEqual([
+        '✓ in: source kafka: 3 splits',
+        `✓ there: sink kafka: topic ${topic} of 3 partitions`,
+        expect.stringContaining('✗ missing: sink kafka: KAFKA_TOPIC_UNKNOWN') as string,
+        expect.stringContaining('createTopic') as string,
+        '✓ made: sink kafka: there is no topic new; the job creates it',
+        '',
+      ])
+      expect(code).toBe(1)
+      const admin = kafka.admin()
+      await admin.connect()
+      expect(await admin.listTopics()).not.toContain('new')
+      await admin.disconnect()
     })
   },
 )

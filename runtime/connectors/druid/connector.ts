@@ -2,6 +2,7 @@ import { MillraceError } from '../../model/errors.ts'
 import type { KafkaConnect } from '../kafka/client.ts'
 import { kafkaSink } from '../kafka/sink.ts'
 import type { Connector } from '../registry.ts'
+import type { SinkConnector } from '../sink.ts'
 import { readSinkOptions, readSourceOptions } from './declaration.ts'
 import { druidSource } from './source.ts'
 
@@ -16,11 +17,13 @@ export function druidConnector(connect: KafkaConnect): Pick<Required<Connector>,
     source: (options) => druidSource(readSourceOptions(options)),
     sink: (options) => {
       const { datasource, kafka } = readSinkOptions(options)
+      const topicOf = (operatorId: string): SinkConnector => {
+        if (kafka === undefined) throw unresolved(operatorId, datasource)
+        return kafkaSink(connect, kafka)
+      }
       return {
-        writer: (context) => {
-          if (kafka === undefined) throw unresolved(context.operatorId, datasource)
-          return kafkaSink(connect, kafka).writer(context)
-        },
+        writer: (context) => topicOf(context.operatorId).writer(context),
+        probe: async (context) => (await topicOf(context.operatorId).probe?.(context)) ?? `topic of ${datasource}`,
       }
     },
   }

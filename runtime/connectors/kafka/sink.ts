@@ -5,6 +5,7 @@ import type { KafkaConnect } from './client.ts'
 import type { KafkaSinkOptions } from './declaration.ts'
 import { writtenSchema } from './declared/sink-fields.ts'
 import { KafkaSinkWriter } from './sink-writer.ts'
+import { probeTopic } from './topic-probe.ts'
 
 type WriterOf = (format: RecordFormat, context: FormatContext) => RowWriter | Promise<RowWriter>
 
@@ -14,6 +15,7 @@ export function kafkaSink(
   writerOf: WriterOf = (format, context) => format.writer(context),
 ): SinkConnector {
   return {
+    probe: (context) => probeTopic(context, options, connect),
     writer: (context) => {
       const { schema, ports, baseDir } = context
       const { format, timestampFormat, topic } = options

@@ -1,0 +1,113 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
+import { doctor } from '../../../cli/doctor.ts'
+import { cassandraConnector } from '../../../runtime/connectors/cassandra/connector.ts'
+import { declaration as cassandra } from '../../../runtime/connectors/cassandra/declaration.ts'
+import { VirtualCassandra } from '../../../runtime/connectors/cassandra/virtual/cluster.ts'
+import { connector as console } from '../../../runtime/connectors/console/connector.ts'
+import { declaration as consoleDeclaration } from '../../../runtime/connectors/console/declaration.ts'
+import { Connectors } from '../../../runtime/connectors/registry.ts'
+import { connector as values } from '../../../runtime/connectors/values/connector.ts'
+import { declaration as valuesDeclaration } from '../../../runtime/connectors/values/declaration.ts'
+import { jumpingPorts } from '../../harness/kafka/jumping-clock.ts'
+
+const COLUMNS = [
+  { name: 'id', type: { kind: 'bigint' } },
+  { name: 'name', type: { kind: 'text' } },
+] as const
+const TABLE = { hosts: 'virtual:9042', keyspace: 'shop', table: 'orders' }
+
+describe('millrace doctor', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'millrace-doctor-'))
+  afterAll(() => {
+    rmSync(dir, { recursive: true, force: true })
+  })
+
+  async function ask(graph: readonly object[], output: 'text' | 'json' = 'text') {
+    const kept = new VirtualCassandra(COLUMNS, { partitionKey: ['id'], clusteringKey: [] })
+    const connectors = new Connectors([
+      { declaration: cassandra, load: async () => ({ connector: cassandraConnector(() => kept.connect()) }) },
+      { declaration: consoleDeclaration, load: async () => ({ connector: console }) },
+      { declaration: valuesDeclaration, load: async () => ({ connector: values }) },
+    ])
+    const file = join(dir, 'job.yaml')
+    const job = { apiVersion: 'millrace.dev/v1alpha1', kind: 'StreamJob', metadata: { name: 'job' }, spec: { graph } }
+    writeFileSync(file, JSON.stringify(job))
+    let out = ''
+    let err = ''
+    const io = { out: (text: string) => (out += text), err: (text: string) => (err += text) }
+    const code = await doctor(file, { output, connectors, ports: jumpingPorts() }, io as Parameters<typeof doctor>[2])
+    return { code, out, err, statements: kept.statements }
+  }
+
+  const rows = { id: 'rows', source: { values: [{ id: 1 }] }, schema: { id: 'long' } }
+
+  test('when all systems answer, says what it found, writes nothing and ends with 0', async () => {
+    const { code, out, statements } = await ask([
+      rows,
+      { id: 'named', from: 'rows', join: { lookup: { cassandra: TABLE, key: 'id', output: { name: 'string?' } } } },
+      { id: 'out', from: 'named', sink: { cassandra: TABLE } },
+      { id: 'shown', from: 'named', sink: 'console' },
+    ])
+    expect(out).toBe(
+      [
+        '✓ rows: source values: 1 split',
+        '✓ named: table of cassandra: found by id',
+        '✓ out: sink cassandra: 2 of 2 columns of shop.orders',
+        '– shown: sink console: its connector cannot be asked\n',
+      ].join('\n'),
+    )
+    expect(code).toBe(0)
+    expect(statements).toEqual([])
+  })
+
+  test('when a table is not there or a column does not fit, names the operator, code and reason, and ends with 1', async () => {
+    const { code, out } = await ask([
+      rows,
+      { id: 'named', from: 'rows', join: { lookup: { cassandra: TABLE, key: 'id', output: { nam: 'string?' } } } },
+      { id: 'out', from: 'named', sink: { cassandra: { ...TABLE, table: 'nowhere' } } },
+    ])
+    expect(code).toBe(1)
+    expect(out).toContain(
+      '✗ named: table of cassandra: COLUMN_MISSING the Cassandra table shop.orders has no column nam',
+    )
+    expect(out).toContain('✗ out: sink cassandra: CASSANDRA_TABLE_UNKNOWN no table shop.nowhere')
+  })
+
+  test('services that are asked per row are named, not asked', async () => {
+    const { code, out } = await ask([
+      rows,
+      {
+        id: 'priced',
+        from: 'rows',
+        asyncMap: { http: { url: 'http://127.0.0.1:9/{id}' }, output: { price: 'double' } },
+      },
+      { id: 'shown', from: 'priced', sink: 'console' },
+    ])
+    expect(out).toContain('– priced: a service: what it is asked depends on the rows')
+    expect(code).toBe(0)
+  })
+
+  test('-o json gives programs the same', async () => {
+    const { out } = await ask(
+      [rows, { id: 'out', from: 'rows', sink: { cassandra: { ...TABLE, table: 'x' } } }],
+      'json',
+    )
+    expect(JSON.parse(out)).toEqual([
+      { operator: 'rows', system: 'source values', outcome: 'reached', message: '1 split' },
+      expect.objectContaining({
+        operator: 'out',
+        outcome: 'failed',
+        error: expect.objectContaining({ code: 'CASSANDRA_TABLE_UNKNOWN', retriable: true }) as object,
+      }),
+    ])
+  })
+
+  test('a job with mistakes is not asked about: they are shown, and the exit code is 2', async () => {
+    const { code, err, out } = await ask([rows, { id: 'out', from: 'nobody', sink: 'console' }])
+    expect([code, out]).toEqual([2, ''])
+    expect(err).toContain('nobody')
+  })
+})
