@@ -1,4 +1,5 @@
 import { MillraceError } from '../../model/errors.ts'
+import { memberOf } from '../../model/fields.ts'
 import type { Table, TableRow } from '../../ports/table.ts'
 import type { TableContext } from '../table.ts'
 import { CassandraAccess } from './access.ts'
@@ -74,7 +75,7 @@ export class CassandraLookup implements Table {
   #rowOf(row: CassandraRow): TableRow {
     return Object.fromEntries(
       this.#opened.read.map(({ column, field, valueOf }) => {
-        const cell = row[column.name] ?? null
+        const cell = memberOf(row, column.name) ?? null
         const value = cell === null ? null : valueOf(cell)
         if (value !== undefined) return [field.name, value]
         throw new MillraceError(

@@ -87,7 +87,7 @@ export function readLookup(
     )
   const tables = Object.keys(connectors.tables)
   const written = fields['lookup']
-  const table = isFields(written) ? tables.find((name) => written[name] !== undefined) : undefined
+  const table = isFields(written) ? tables.find((name) => Object.hasOwn(written, name)) : undefined
   const lookup = problems.fields(written, path, [
     'http',
     'druid',
@@ -98,7 +98,7 @@ export function readLookup(
     ...CALL_SETTINGS,
   ])
   if (lookup === undefined) return { stream: { time: { kind: 'unknown' } } }
-  const [backend, other] = ['http', 'druid', ...tables].filter((name) => lookup[name] !== undefined)
+  const [backend, other] = ['http', 'druid', ...tables].filter((name) => Object.hasOwn(lookup, name))
   if (backend === undefined || other !== undefined) {
     problems.report(
       'CALL_MISSING',
