@@ -118,6 +118,8 @@ function decideLive(
       switchRun(desired, policies, status, live) ?? { act: 'nothing', drift: [], rejected: status.rejected.message }
     )
   }
+  const interrupted = interruptedApply(desired, status)
+  if (interrupted) return interrupted
   if (ownerOf(live) !== desired.owner && status.applied === undefined) {
     return apply('Adopted', `adopted the supervisor '${desired.id}' that was there already`, desired.spec)
   }
@@ -125,6 +127,18 @@ function decideLive(
     return apply('Updated', `sent the specification to supervisor '${desired.id}'`, desired.spec)
   }
   return decideDrift(desired, policies, status, live)
+}
+
+/**
+ * A pass that ended between its call and its status: nobody knows whether Druid has the specification, so it is sent
+ * again, which changes nothing where it has. The Event is that of the intent, since what lives by now may be its doing.
+ */
+function interruptedApply(
+  desired: DesiredSupervisor,
+  { applying, applied }: DruidDatasourceStatus,
+): Decision | undefined {
+  if (applying?.as === undefined || (applying.hash !== desired.hash && applied !== undefined)) return undefined
+  return apply(applying.as.reason, applying.as.message, desired.spec)
 }
 
 function decideDrift(

@@ -32,6 +32,7 @@ import { statusOf } from './status.ts'
 import type { Teller } from './tell.ts'
 import { tellingOf } from './untold.ts'
 import { withShortTexts } from '../kube/short-texts.ts'
+import { hasUntold, TELL_AGAIN_MS, TELLING_PATIENCE_MS } from '../kube/tell-untold.ts'
 import { textWithoutNulls } from '../kube/text-without-nulls.ts'
 
 export interface StreamJobParts extends ObserveParts {
@@ -43,11 +44,6 @@ export interface StreamJobParts extends ObserveParts {
   leadership: Leadership
   logger: Logger
 }
-
-/** While something is untold, the job is looked at again after this time at the latest. */
-const TELL_AGAIN_MS = 1_000
-/** So long after its deadline a deletion waits for nobody, not even for an Event that cannot be written. */
-const TELLING_PATIENCE_MS = 30_000
 
 /** observe → decide → status (the intent) → one act. Everything a later pass needs is in the status. */
 export async function reconcileStreamJob(parts: StreamJobParts, ref: ObjectRef): Promise<ReconcileResult> {
@@ -99,7 +95,7 @@ async function release(parts: StreamJobParts, observed: Observed, decision: Deci
   const job = await parts.teller.tell(observed.job)
   const { deletionTimestamp = '' } = job.metadata
   const patienceEnds = Date.parse(deletionTimestamp) + deletionDeadlineMs(job) + TELLING_PATIENCE_MS
-  if (isUntold(job) && observed.now < patienceEnds) return { requeueAfterMs: TELL_AGAIN_MS }
+  if (hasUntold(job) && observed.now < patienceEnds) return { requeueAfterMs: TELL_AGAIN_MS }
   await carryOut(parts, { ...observed, job }, decision.act)
   return requeueAfter(decision)
 }
@@ -112,12 +108,8 @@ function hasWrittenJob({ act }: Decision): boolean {
 /** After the act, which waits for no Event. */
 async function tell(parts: StreamJobParts, { job, lasting }: Written, decision: Decision): Promise<ReconcileResult> {
   for (const note of lasting) await parts.events.record(job, note)
-  if (!isUntold(await parts.teller.tell(job))) return requeueAfter(decision)
+  if (!hasUntold(await parts.teller.tell(job))) return requeueAfter(decision)
   return { requeueAfterMs: Math.min(decision.requeueAfterMs ?? TELL_AGAIN_MS, TELL_AGAIN_MS) }
-}
-
-function isUntold({ status }: StreamJob): boolean {
-  return (status?.untold ?? []).length > 0
 }
 
 function requeueAfter(decision: Decision): ReconcileResult {

@@ -10,31 +10,8 @@ interface Known {
   why: string
 }
 
-const DATASOURCE = /supervisor|Druid/
-
 /** An entry goes with the last difference that it explains: a run of all stories names those that explain none. */
 export const KNOWN: readonly Known[] = [
-  {
-    kind: 'fault',
-    story: DATASOURCE,
-    call: /^create events/,
-    what: /^events: lost \[".*"\], more \[\]$/s,
-    why: 'an Event of a DruidDatasource that the API server does not take is lost: nothing keeps it until it is written, as `status.untold` does for a StreamJob',
-  },
-  {
-    kind: 'fault',
-    story: /^create a supervisor$/,
-    call: /./,
-    what: /^events: .*Updated: sent the specification/s,
-    why: 'between the call and the status, the intent does not say that the supervisor was to be created, so the next pass says that it was updated',
-  },
-  {
-    kind: 'fault',
-    story: /^set retention and compaction/,
-    call: /./,
-    what: /^events: lost \["Normal Configured: set/,
-    why: 'an operator that dies between setting it and saying so is followed by one that finds it set and says nothing',
-  },
   {
     kind: 'fault',
     story: /^delete during savepoint$/,
