@@ -13,13 +13,6 @@ interface Known {
 /** An entry goes with the last difference that it explains: a run of all stories names those that explain none. */
 export const KNOWN: readonly Known[] = [
   {
-    kind: 'fault',
-    story: /^delete during savepoint$/,
-    call: /./,
-    what: /^savepoint: .*There is no StreamJob counts|^events: lost \["Normal SavepointCompleted/s,
-    why: 'the deletion of a job does not wait for a StreamSavepoint that is under way: its coordinator, which alone knows that it was taken, is gone before the next question, and the object waits until its timeout',
-  },
-  {
     kind: 'nature',
     story: /^update that makes Druid lose the supervisor$/,
     call: /./,

@@ -135,6 +135,7 @@ function observed({ spec, metadata, status, report, more }: Facts): Observed {
     coordinator: { kind: 'reached', report: { ...REPORT, ...report } },
     successor: undefined,
     savepoint: undefined,
+    unreadSavepoints: [],
     waitsFor: undefined,
     ...more,
   }
