@@ -9,7 +9,7 @@ import { isoSeconds } from '../kube/events.ts'
 import { applySettings } from './apply-settings.ts'
 import { useProblem } from './allowed-use.ts'
 import { differences, fewPaths } from './compare-spec.ts'
-import type { Decision, Observation } from './decide.ts'
+import type { ApplyReason, Decision, Observation } from './decide.ts'
 import { decide, switchNote } from './decide.ts'
 import type { DruidClient, JsonObject, SupervisorStatus } from './druid-client.ts'
 import type { DruidDatasource, DruidDatasourceStatus } from './druid-datasource.ts'
@@ -206,6 +206,7 @@ export class Pass {
     if (decision.act === 'nothing') await this.#noteSwitch(desired)
     if (decision.act === 'nothing' || decision.act === 'refuse') return decision
     if (decision.act === 'apply') return this.#apply(client, desired, decision)
+    if (decision.act === 'confirm') return this.#applied(desired, decision, decision.live)
     if (decision.act === 'restore') return this.#restore(client, desired, decision, undefined)
     const outcome = decision.act === 'suspend' ? await client.suspend(desired.id) : await client.resume(desired.id)
     if (outcome === 'absent')
@@ -248,9 +249,16 @@ export class Pass {
     }
     const kept = await client.supervisor(desired.id)
     if (!kept) return this.#afterRefusal(client, desired, vanished(desired.id))
+    return this.#applied(desired, decision, kept)
+  }
+
+  #applied(
+    desired: DesiredSupervisor,
+    { reason, message }: { reason: ApplyReason; message: string },
+    kept: JsonObject,
+  ): Decision {
     this.#recordApplied(desired, kept)
-    const warns = ALARMING.includes(decision.reason)
-    this.#tell(warns ? 'Warning' : 'Normal', decision.reason, decision.message)
+    this.#tell(ALARMING.includes(reason) ? 'Warning' : 'Normal', reason, message)
     return this.#settled(desired)
   }
 

@@ -21,6 +21,7 @@ export class JobScene implements Scene {
   constructor(strike: Strike) {
     this.#strike = strike
     this.world = new OperatorWorld(strike)
+    this.world.leadership = strike.leadership()
     this.world.isForgetful = false
     this.world.afterReport = (report) => {
       checkpointed(report)
@@ -86,11 +87,17 @@ export class JobScene implements Scene {
 
   async liveOn(ms: number): Promise<void> {
     this.world.kubelet()
+    this.world.kube.collectGarbage()
     await this.world.clock.advance(ms)
   }
 
   restartOperator(): void {
+    this.world.leadership = this.#strike.leadership()
     this.world.restartOperator()
+  }
+
+  now(): number {
+    return this.world.clock.now()
   }
 
   facts(): Facts {

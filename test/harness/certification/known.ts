@@ -4,6 +4,8 @@ interface Known {
   /** A fault waits to be mended; what lies in the nature of the mishap stays. */
   kind: 'fault' | 'nature'
   story: RegExp
+  /** Absent: all. */
+  mishap?: RegExp
   call: RegExp
   /** What differs, as `differencesBetween` says it. */
   what: RegExp
@@ -26,15 +28,29 @@ export const KNOWN: readonly Known[] = [
     what: /^(status|events): .*was gone after the specification had been sent/s,
     why: "Druid's own words were lost with its answer",
   },
+  {
+    kind: 'nature',
+    story: /supervisor/,
+    mishap: /^the leader is frozen$/,
+    call: /^applySupervisor/,
+    what: /^\d restarts instead of \d$|^supervisor: restarts \d instead of \d$|^versions: \d instead of \d$/,
+    why: 'Druid compares no versions: it takes a specification that comes late, and restarts its tasks since the mark of the sender is another',
+  },
 ]
 
 /** What explains a difference, each of its parts; undefined when something of it is not explained. */
 export function knownFor(
-  { story }: Pick<Verdict, 'story'>,
+  { story, mishap }: Pick<Verdict, 'story' | 'mishap'>,
   { call, what }: Omit<Difference, 'point'>,
 ): readonly Known[] | undefined {
   const found = what.map((one) =>
-    KNOWN.find((known) => known.story.test(story) && known.call.test(call) && known.what.test(one)),
+    KNOWN.find(
+      (known) =>
+        known.story.test(story) &&
+        (known.mishap?.test(mishap) ?? true) &&
+        known.call.test(call) &&
+        known.what.test(one),
+    ),
   )
   return found.every((one) => one !== undefined) ? [...new Set(found)] : undefined
 }

@@ -1,4 +1,7 @@
+import { leadershipLost } from '../../../operator/controller/leadership.ts'
+import type { Leadership } from '../../../operator/controller/leadership.ts'
 import { KubeError } from '../../../operator/kube/errors.ts'
+import type { Clock } from '../../../runtime/ports/clock.ts'
 import type { Call, Mishap, Peer } from './mishaps.ts'
 
 /** The process has ended; nothing may be made of it but another one. */
@@ -28,7 +31,7 @@ const READS: ReadonlySet<PropertyKey> = new Set([
 
 /**
  * Has one call of the operator meet a mishap: the n-th that may meet it, counted from 0 once it is armed. A process that
- * died makes no further call until another one takes its place.
+ * died or lost its lease makes no further call; another one takes its place.
  */
 export class Strike {
   /** The call that met it. */
@@ -38,7 +41,12 @@ export class Strike {
   readonly #mishap: Mishap | undefined
   #left: number
   #isArmed = false
-  #isDead = false
+  /** Processes so far, counted from 0: the present one. */
+  #life = 0
+  #state: 'lives' | 'dead' | 'frozen' = 'lives'
+  #aheadMs = 0
+  #onFreeze: () => void = () => undefined
+  #sleeper: { wake: () => void; pass: Promise<unknown> } | undefined
 
   /** Without a mishap nothing is struck. */
   constructor(mishap?: Mishap, point = 0) {
@@ -46,8 +54,8 @@ export class Strike {
     this.#left = point
   }
 
-  get isDead(): boolean {
-    return this.#isDead
+  get state(): 'lives' | 'dead' | 'frozen' {
+    return this.#state
   }
 
   arm(): void {
@@ -56,29 +64,70 @@ export class Strike {
 
   /** Another process. */
   revive(): void {
-    this.#isDead = false
+    this.#state = 'lives'
+    this.#life += 1
   }
 
-  /** The port as the operator gets it. */
+  /** Of the present process. */
+  leadership(): Leadership {
+    const life = this.#life
+    return { isHeld: () => life === this.#life, turn: () => ({ id: 'lease-uid', transitions: life }) }
+  }
+
+  /** As the operator reads it. */
+  clockOf(clock: Clock): Clock {
+    return {
+      now: () => clock.now() + this.#aheadMs,
+      after: (ms, run) => clock.after(ms, run),
+      nextTurn: (run) => {
+        clock.nextTurn(run)
+      },
+    }
+  }
+
+  /** Resolves with what the pass resolves with, or with nothing as soon as the operator is frozen in it. */
+  async untilFrozen(pass: Promise<number | undefined>): Promise<number | undefined> {
+    const frozen = new Promise<undefined>((resolve) => {
+      this.#onFreeze = () => {
+        if (this.#sleeper !== undefined) this.#sleeper.pass = pass
+        resolve(undefined)
+      }
+    })
+    return Promise.race([pass, frozen])
+  }
+
+  /** The frozen operator wakes: its call is carried out, and the pass ends. Resolves with whether there was one. */
+  async wake(): Promise<boolean> {
+    const sleeper = this.#sleeper
+    if (sleeper === undefined) return false
+    this.#sleeper = undefined
+    sleeper.wake()
+    await Promise.allSettled([sleeper.pass])
+    return true
+  }
+
+  /** The port as the present process of the operator gets it. */
   guard<T extends object>(peer: Peer, port: T): T {
+    const life = this.#life
     return new Proxy(port, {
       get: (target, name) => {
         const member: unknown = Reflect.get(target, name, target)
         if (typeof member !== 'function' || UNSTRUCK.has(name)) return member
         return (...args: unknown[]): Promise<unknown> =>
-          this.#make({ peer, kind: READS.has(name) ? 'read' : 'write', text: textOf(name, args) }, () =>
+          this.#make(life, { peer, kind: READS.has(name) ? 'read' : 'write', text: textOf(name, args) }, () =>
             (member as (...given: unknown[]) => Promise<unknown>).apply(target, args),
           )
       },
     })
   }
 
-  async #make(call: Call, make: () => Promise<unknown>): Promise<unknown> {
-    if (this.#isDead) throw new Crash(`${call.text}, and was dead before`)
+  async #make(life: number, call: Call, make: () => Promise<unknown>): Promise<unknown> {
+    if (life !== this.#life) throw leadershipLost(call.text)
+    if (this.#state === 'dead') throw new Crash(`${call.text}, and was dead before`)
     const meets = this.#meets(call)
-    if (meets?.when === 'before') this.#fail(meets, call)
+    if (meets?.when === 'before') await this.#meet(meets, call)
     const answer = await make()
-    if (meets?.when === 'after') this.#fail(meets, call)
+    if (meets?.when === 'after') await this.#meet(meets, call)
     return answer
   }
 
@@ -92,10 +141,23 @@ export class Strike {
     return mishap
   }
 
-  #fail({ error }: Mishap, { text }: Call): never {
-    if (error !== 'death') throw error(text)
-    this.#isDead = true
-    throw new Crash(text)
+  async #meet({ fate }: Mishap, { text }: Call): Promise<void> {
+    switch (fate.kind) {
+      case 'error':
+        throw fate.error(text)
+      case 'death':
+        this.#state = 'dead'
+        throw new Crash(text)
+      case 'clock':
+        this.#aheadMs = fate.aheadMs
+        return
+      case 'freeze':
+        this.#state = 'frozen'
+        await new Promise<void>((resolve) => {
+          this.#sleeper = { wake: resolve, pass: Promise.resolve() }
+          this.#onFreeze()
+        })
+    }
   }
 }
 
