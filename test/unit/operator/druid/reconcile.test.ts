@@ -129,6 +129,15 @@ describe('a DruidDatasource', () => {
     expect(intents).toEqual([{ hash: status().applied?.hash, time, as }])
   })
 
+  test('is looked at in time when the clock of the operator is set back', async () => {
+    apply()
+    await settle()
+    now -= 300_000
+    const looks = druid.calls.length
+    expect((await reconcile(ref)).requeueAfterMs).toBeLessThanOrEqual(15_000)
+    expect(druid.calls.length).toBeGreaterThan(looks)
+  })
+
   test('has an Event that the API server refuses in its status until it is written', async () => {
     apply()
     kube.refusedEvents = 1
