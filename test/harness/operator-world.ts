@@ -32,6 +32,8 @@ import { Rollout } from '../../operator/streamjob/rollout.ts'
 import { Teller } from '../../operator/streamjob/tell.ts'
 import { eventTexts } from './certification/facts.ts'
 import { isCrash, Strike } from './certification/strike.ts'
+import { startOperator } from '../../operator/operator.ts'
+import type { RunningOperator } from '../../operator/operator.ts'
 import { FakeKube } from './fake-kube.ts'
 import { ManualClock } from './manual-clock.ts'
 import { runningReport } from './running-report.ts'
@@ -211,6 +213,20 @@ export class OperatorWorld implements JobClient {
       isolation: new Isolation({ kube, settings: this.settings() }),
       schedule: new SavepointSchedule({ kube, events }),
     }
+  }
+
+  /** The whole operator, which passes as its watches and timers have it. */
+  startControllers(): RunningOperator {
+    return startOperator({
+      kube: this.#strike.watched(this.kube, this.clock),
+      clock: this.clock,
+      jobClient: this,
+      rng: { next: () => 0.5, id: () => 'test' },
+      logger: silentLogger,
+      connectors: jobConnectors,
+      druids: () => ({ find: () => undefined }),
+      settings: { tokenKeys: this.tokenKeys, rolloutLimit: 1, pods: this.settings() },
+    })
   }
 
   settings(): PodSettings {

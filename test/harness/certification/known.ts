@@ -36,6 +36,22 @@ export const KNOWN: readonly Known[] = [
     what: /^\d restarts instead of \d$|^supervisor: restarts \d instead of \d$|^versions: \d instead of \d$/,
     why: 'Druid compares no versions: it takes a specification that comes late, and restarts its tasks since the mark of the sender is another',
   },
+  {
+    kind: 'nature',
+    story: /./,
+    mishap: /^it falls silent$/,
+    call: /./,
+    what: /^takes (8[89]|9\d) s longer$/,
+    why: 'a change is met when the silence of the watch is: a client cannot tell it from peace for 90 s',
+  },
+  {
+    kind: 'nature',
+    story: /^delete during recover the coordinator$/,
+    mishap: /^(told late|it ends.*|it breaks|it falls silent)$/,
+    call: /streamjobs/,
+    what: /^events: lost \["Warning StoppedWithoutSavepoint.*more \["Normal FinalSavepoint|^target: desiredState "suspended"/s,
+    why: 'the deletion is met when the coordinator is there again, and so gets a savepoint',
+  },
 ]
 
 /** What explains a difference, each of its parts; undefined when something of it is not explained. */

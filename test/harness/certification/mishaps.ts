@@ -1,8 +1,9 @@
 import { KubeError } from '../../../operator/kube/errors.ts'
+import type { WatchEnd } from '../../../operator/kube/kube.ts'
 import { MillraceError } from '../../../runtime/model/errors.ts'
 
-/** Whom the operator calls. */
-export type Peer = 'API server' | 'coordinator' | 'Druid'
+/** Whom the operator calls; a watch is what the API server tells it. */
+export type Peer = 'API server' | 'coordinator' | 'Druid' | 'watch'
 
 export interface Call {
   peer: Peer
@@ -19,6 +20,14 @@ export type Fate =
   | { kind: 'error'; error: (call: string) => Error }
   /** The clock of its machine is set by so much, and the call is carried out. */
   | { kind: 'clock'; aheadMs: number }
+  /** A change that the API server tells. */
+  | { kind: 'watch'; how: WatchFate }
+
+/**
+ * Told twice; told late, with all that follow it; not told because the watch ends, in one of the ways watches end; or
+ * lost, with all that follow it, until the client has heard nothing for so long that it ends the watch.
+ */
+export type WatchFate = 'twice' | 'late' | WatchEnd['kind'] | 'lost'
 
 /** What a call may meet. */
 export interface Mishap {
@@ -47,6 +56,8 @@ const failed = (code: string): Fate => ({
 const DEATH: Fate = { kind: 'death' }
 const FREEZE: Fate = { kind: 'freeze' }
 const clockSet = (minutes: number): Fate => ({ kind: 'clock', aheadMs: minutes * 60_000 })
+
+const told = (how: WatchFate): Fate => ({ kind: 'watch', how })
 
 /** Behind a read nothing has changed: death or silence there is that before the next call. */
 type Row = Omit<Mishap, 'peer' | 'strikes' | 'reports'> & { of: 'calls' | 'writes' }
@@ -81,6 +92,14 @@ const ROWS: Readonly<Record<Peer, readonly Row[]>> = {
     { name: '500', of: 'calls', when: 'before', fate: failed('DRUID_FAILED') },
     { name: 'the leader is frozen', of: 'writes', when: 'before', fate: FREEZE },
   ],
+  watch: [
+    { name: 'told twice', of: 'calls', when: 'before', fate: told('twice') },
+    { name: 'told late', of: 'calls', when: 'before', fate: told('late') },
+    { name: 'it ends', of: 'calls', when: 'before', fate: told('closed') },
+    { name: 'it ends with 410', of: 'calls', when: 'before', fate: told('gone') },
+    { name: 'it breaks', of: 'calls', when: 'before', fate: told('failed') },
+    { name: 'it falls silent', of: 'calls', when: 'before', fate: told('lost') },
+  ],
 }
 
 /**
@@ -90,6 +109,7 @@ const ROWS: Readonly<Record<Peer, readonly Row[]>> = {
 const REPORTS: Readonly<Record<Fate['kind'], (peer: Peer) => readonly string[]>> = {
   death: () => [],
   clock: () => [],
+  watch: () => [],
   freeze: (peer) => (peer === 'Druid' ? ['LateWriteCorrected'] : []),
   error: (peer) => (peer === 'Druid' ? ['DruidUnreachable', 'DruidFailed', 'Reachable', 'DeletionWaits'] : []),
 }

@@ -1,7 +1,9 @@
 import { leadershipLost } from '../../../operator/controller/leadership.ts'
 import type { Leadership } from '../../../operator/controller/leadership.ts'
 import { KubeError } from '../../../operator/kube/errors.ts'
+import type { Kube } from '../../../operator/kube/kube.ts'
 import type { Clock } from '../../../runtime/ports/clock.ts'
+import { struckWatch } from './struck-watch.ts'
 import type { Call, Mishap, Peer } from './mishaps.ts'
 
 /** The process has ended; nothing may be made of it but another one. */
@@ -39,6 +41,7 @@ export class Strike {
   /** Calls since it was armed. */
   readonly calls: Call[] = []
   readonly #mishap: Mishap | undefined
+  readonly #drive: 'passes' | 'watches'
   #left: number
   #isArmed = false
   /** Processes so far, counted from 0: the present one. */
@@ -49,8 +52,9 @@ export class Strike {
   #sleeper: { wake: () => void; pass: Promise<unknown> } | undefined
 
   /** Without a mishap nothing is struck. */
-  constructor(mishap?: Mishap, point = 0) {
+  constructor(mishap?: Mishap, point = 0, drive: 'passes' | 'watches' = driveFor(mishap)) {
     this.#mishap = mishap
+    this.#drive = drive
     this.#left = point
   }
 
@@ -72,6 +76,27 @@ export class Strike {
   leadership(): Leadership {
     const life = this.#life
     return { isHeld: () => life === this.#life, turn: () => ({ id: 'lease-uid', transitions: life }) }
+  }
+
+  /** The API server as the operator gets it that lives by watches. */
+  watched(kube: Kube, clock: Clock): Kube {
+    const watch = struckWatch(kube, clock, ({ plural }, event) => {
+      const name = event.type === 'BOOKMARK' ? '' : event.object.metadata.name
+      const meets = this.#meets({ peer: 'watch', kind: 'read', text: `${event.type} ${plural} ${name}` })
+      return meets?.fate.kind === 'watch' ? meets.fate.how : undefined
+    })
+    return new Proxy(kube, {
+      get: (target, name) => {
+        if (name === 'watch') return watch
+        const member: unknown = Reflect.get(target, name, target)
+        return typeof member === 'function' ? (member.bind(target) as unknown) : member
+      },
+    })
+  }
+
+  /** How the operator is driven: pass by pass, or by what its watches tell. */
+  get drive(): 'passes' | 'watches' {
+    return this.#drive
   }
 
   /** As the operator reads it. */
@@ -148,6 +173,8 @@ export class Strike {
       case 'death':
         this.#state = 'dead'
         throw new Crash(text)
+      case 'watch':
+        return
       case 'clock':
         this.#aheadMs = fate.aheadMs
         return
@@ -159,6 +186,11 @@ export class Strike {
         })
     }
   }
+}
+
+/** Watches serve only an operator with controllers. */
+export function driveFor(mishap: Mishap | undefined): 'passes' | 'watches' {
+  return mishap?.peer === 'watch' ? 'watches' : 'passes'
 }
 
 /** The method and what it is about, as far as its arguments say. */
