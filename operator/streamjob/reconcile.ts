@@ -29,6 +29,7 @@ import type { Refused } from './refusal.ts'
 import type { Isolation } from './isolation.ts'
 import type { Listener } from './listener.ts'
 import { statusOf } from './status.ts'
+import type { StatusPace } from './status-pace.ts'
 import type { Teller } from './tell.ts'
 import { tellingOf } from './untold.ts'
 import { withShortTexts } from '../kube/short-texts.ts'
@@ -40,6 +41,7 @@ export interface StreamJobParts extends ObserveParts {
   teller: Teller
   isolation: Isolation
   schedule: SavepointSchedule
+  pace: StatusPace
   listener: Listener
   leadership: Leadership
   logger: Logger
@@ -60,7 +62,7 @@ export async function reconcileStreamJob(parts: StreamJobParts, ref: ObjectRef):
   const refusal = await carryOut(parts, { ...observed, job: current.job }, decision.act)
   if (refusal === undefined) {
     const next = hasWrittenJob(decision) ? requeueAfter(decision) : await tell(parts, current, decision)
-    const looksIn = rest(parts, { ...observed, job: current.job }, decision) ?? next
+    const looksIn = sooner(rest(parts, { ...observed, job: current.job }, decision) ?? next, current.heldBackMs)
     return isSteady(decision) ? sooner(looksIn, await parts.schedule.keep(current.job)) : looksIn
   }
   parts.listener.forget(ref)
@@ -119,19 +121,27 @@ function requeueAfter(decision: Decision): ReconcileResult {
 interface Written {
   job: StreamJob
   lasting: readonly EventNote[]
+  /** After how many ms the status is to be written, when that was held back. */
+  heldBackMs?: number
 }
 
 /**
  * Writes only what differs, on the version that the decision was made on: a conflict ends the pass before its act. With
  * it goes what is to be told of it.
  */
-async function writeStatus({ kube }: StreamJobParts, observed: Observed, decision: Decision): Promise<Written> {
+async function writeStatus({ kube, pace }: StreamJobParts, observed: Observed, decision: Decision): Promise<Written> {
   const { job } = observed
   const next = statusOf(observed, decision)
   const { untold, lasting } = tellingOf(observed, decision, next)
   const status = withShortTexts({ ...next, untold: untold.length === 0 ? null : untold })
   if (textWithoutNulls(status) === textWithoutNulls(job.status ?? {})) return { job, lasting }
-  const { resourceVersion } = job.metadata
+  const { resourceVersion, uid = '' } = job.metadata
+  if (decision.act.kind === 'none' && decision.operation === null) {
+    const heldBackMs = pace.heldBackMs(uid, { before: job.status ?? {}, next, now: observed.now })
+    // The Events that follow from it wait, too.
+    if (heldBackMs > 0) return { job, lasting: [], heldBackMs }
+  }
+  pace.written(uid, observed.now)
   return { job: await kube.patchStatus(streamJobs, refOf(job), { metadata: { resourceVersion }, status }), lasting }
 }
 
@@ -148,6 +158,7 @@ async function carryOut(parts: StreamJobParts, observed: Observed, act: Act): Pr
     case 'release':
       parts.isolation.forget(job.metadata.uid ?? '')
       parts.schedule.forget(job.metadata.uid ?? '')
+      parts.pace.forget(job.metadata.uid ?? '')
       await setFinalizers(
         parts,
         job,

@@ -29,6 +29,7 @@ import { Isolation } from '../../operator/streamjob/isolation.ts'
 import { Listener } from '../../operator/streamjob/listener.ts'
 import { reconcileStreamJob } from '../../operator/streamjob/reconcile.ts'
 import { Rollout } from '../../operator/streamjob/rollout.ts'
+import { StatusPace } from '../../operator/streamjob/status-pace.ts'
 import { Teller } from '../../operator/streamjob/tell.ts'
 import { eventTexts } from './certification/facts.ts'
 import { isCrash, Strike } from './certification/strike.ts'
@@ -86,6 +87,7 @@ interface Operator {
   teller: Teller
   isolation: Isolation
   schedule: SavepointSchedule
+  pace: StatusPace
 }
 
 /**
@@ -212,6 +214,7 @@ export class OperatorWorld implements JobClient {
       teller: new Teller({ kube, events, metrics, store: 'file:///checkpoints' }),
       isolation: new Isolation({ kube, settings: this.settings() }),
       schedule: new SavepointSchedule({ kube, events }),
+      pace: new StatusPace(),
     }
   }
 
