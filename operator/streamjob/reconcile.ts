@@ -110,8 +110,18 @@ function hasWrittenJob({ act }: Decision): boolean {
 /** After the act, which waits for no Event. */
 async function tell(parts: StreamJobParts, { job, lasting }: Written, decision: Decision): Promise<ReconcileResult> {
   for (const note of lasting) await parts.events.record(job, note)
-  if (!hasUntold(await parts.teller.tell(job))) return requeueAfter(decision)
+  const told = await parts.teller.tell(job)
+  if (!hasUntold(told)) return waiting(decision, told)
   return { requeueAfterMs: Math.min(decision.requeueAfterMs ?? TELL_AGAIN_MS, TELL_AGAIN_MS) }
+}
+
+/** A pass that only waits has another one made in time: what it has written itself need not wake it. */
+function waiting(decision: Decision, { metadata }: StreamJob): ReconcileResult {
+  const result = requeueAfter(decision)
+  const isWaiting = decision.act.kind === 'none' && result.requeueAfterMs !== undefined
+  return isWaiting && metadata.resourceVersion !== undefined
+    ? { ...result, settledAt: metadata.resourceVersion }
+    : result
 }
 
 function requeueAfter(decision: Decision): ReconcileResult {
@@ -136,7 +146,7 @@ async function writeStatus({ kube, pace }: StreamJobParts, observed: Observed, d
   const status = withShortTexts({ ...next, untold: untold.length === 0 ? null : untold })
   if (textWithoutNulls(status) === textWithoutNulls(job.status ?? {})) return { job, lasting }
   const { resourceVersion, uid = '' } = job.metadata
-  if (decision.act.kind === 'none' && decision.operation === null) {
+  if (decision.act.kind === 'none') {
     const heldBackMs = pace.heldBackMs(uid, { before: job.status ?? {}, next, now: observed.now })
     // The Events that follow from it wait, too.
     if (heldBackMs > 0) return { job, lasting: [], heldBackMs }
