@@ -4,7 +4,7 @@ import type { ReconcileResult } from '../controller/controller.ts'
 import { orderOf } from '../controller/leadership.ts'
 import type { Leadership } from '../controller/leadership.ts'
 import { FINALIZER, streamJobs } from '../api/stream-job.ts'
-import type { StreamJob } from '../api/stream-job.ts'
+import type { StreamJob, StreamJobStatus } from '../api/stream-job.ts'
 import { isAlreadyExists, isConflict, isNotFound, unlessNotFound } from '../kube/errors.ts'
 import type { EventNote, EventRecorder } from '../kube/events.ts'
 import type { ObjectRef } from '../kube/kube.ts'
@@ -16,7 +16,7 @@ import { coordinatorService, tokenSecret } from '../resources/job-objects.ts'
 import { JOB_PORTS } from '../resources/job-pod.ts'
 import type { SavepointSchedule } from '../savepoint/schedule.ts'
 import { decide, isAtRest } from './decide.ts'
-import type { Act, Decision } from './decision.ts'
+import type { Decision } from './decision.ts'
 import { deleteLeftover, keepSpec } from './keep-spec.ts'
 import { endpointOf, observe } from './observe.ts'
 import type { ObserveParts } from './observe.ts'
@@ -54,12 +54,16 @@ export async function reconcileStreamJob(parts: StreamJobParts, ref: ObjectRef):
     parts.listener.forget(ref)
     return {}
   }
+  if (!hasFinalizer(read) && read.metadata.deletionTimestamp === undefined) {
+    await setFinalizers(parts, read, [...(read.metadata.finalizers ?? []), FINALIZER])
+    return { requeueAfterMs: 0 }
+  }
   const job = await parts.teller.tell(read)
   const observed = await observe(parts, job)
   const decision = decide(observed)
-  const current = await writeStatus(parts, observed, decision)
+  const current = await intend(parts, observed, decision)
   if (decision.act.kind === 'release') return release(parts, { ...observed, job: current.job }, decision)
-  const refusal = await carryOut(parts, { ...observed, job: current.job }, decision.act)
+  const refusal = await carryOut(parts, { ...observed, job: current.job }, decision)
   if (refusal === undefined) {
     const next = hasWrittenJob(decision) ? requeueAfter(decision) : await tell(parts, current, decision)
     const looksIn = sooner(rest(parts, { ...observed, job: current.job }, decision) ?? next, current.heldBackMs)
@@ -68,6 +72,18 @@ export async function reconcileStreamJob(parts: StreamJobParts, ref: ObjectRef):
   parts.listener.forget(ref)
   const outcome = refused(observed, decision, refusal)
   return tell(parts, await writeStatus(parts, { ...observed, job: current.job }, outcome), outcome)
+}
+
+/** Before anything is created that would have to be taken away again. */
+function hasFinalizer({ metadata }: StreamJob): boolean {
+  return metadata.finalizers?.includes(FINALIZER) === true
+}
+
+/** What an act needs in the status before it. A spec is kept with the status that names it, in one. */
+function intend(parts: StreamJobParts, observed: Observed, decision: Decision): Promise<Written> {
+  return decision.act.kind === 'keepSpec'
+    ? Promise.resolve({ job: observed.job, lasting: [] })
+    : writeStatus(parts, observed, decision)
 }
 
 /** The job runs, and nothing is under way: savepoints can be taken. */
@@ -98,13 +114,13 @@ async function release(parts: StreamJobParts, observed: Observed, decision: Deci
   const { deletionTimestamp = '' } = job.metadata
   const patienceEnds = Date.parse(deletionTimestamp) + deletionDeadlineMs(job) + TELLING_PATIENCE_MS
   if (hasUntold(job) && observed.now < patienceEnds) return { requeueAfterMs: TELL_AGAIN_MS }
-  await carryOut(parts, { ...observed, job }, decision.act)
+  await carryOut(parts, { ...observed, job }, decision)
   return requeueAfter(decision)
 }
 
 /** Then the version that is known is an old one: the next pass, which is made at once, tells. */
 function hasWrittenJob({ act }: Decision): boolean {
-  return act.kind === 'keepSpec' || act.kind === 'deleteLeftover' || act.kind === 'addFinalizer'
+  return act.kind === 'keepSpec' || act.kind === 'deleteLeftover'
 }
 
 /** After the act, which waits for no Event. */
@@ -141,9 +157,7 @@ interface Written {
  */
 async function writeStatus({ kube, pace }: StreamJobParts, observed: Observed, decision: Decision): Promise<Written> {
   const { job } = observed
-  const next = statusOf(observed, decision)
-  const { untold, lasting } = tellingOf(observed, decision, next)
-  const status = withShortTexts({ ...next, untold: untold.length === 0 ? null : untold })
+  const { next, status, lasting } = statusAfter(observed, decision)
   if (textWithoutNulls(status) === textWithoutNulls(job.status ?? {})) return { job, lasting }
   const { resourceVersion, uid = '' } = job.metadata
   if (decision.act.kind === 'none') {
@@ -155,15 +169,22 @@ async function writeStatus({ kube, pace }: StreamJobParts, observed: Observed, d
   return { job: await kube.patchStatus(streamJobs, refOf(job), { metadata: { resourceVersion }, status }), lasting }
 }
 
+function statusAfter(
+  observed: Observed,
+  decision: Decision,
+): { next: StreamJobStatus; status: StreamJobStatus; lasting: readonly EventNote[] } {
+  const next = statusOf(observed, decision)
+  const { untold, lasting } = tellingOf(observed, decision, next)
+  return { next, status: withShortTexts({ ...next, untold: untold.length === 0 ? null : untold }), lasting }
+}
+
 /** Resolves with why the act was refused for good, undefined when it was done. */
-async function carryOut(parts: StreamJobParts, observed: Observed, act: Act): Promise<Refused | undefined> {
+async function carryOut(parts: StreamJobParts, observed: Observed, decision: Decision): Promise<Refused | undefined> {
   const { job } = observed
+  const { act } = decision
   switch (act.kind) {
     case 'none':
       await keepIsolated(parts, job)
-      return undefined
-    case 'addFinalizer':
-      await setFinalizers(parts, job, [...(job.metadata.finalizers ?? []), FINALIZER])
       return undefined
     case 'release':
       parts.isolation.forget(job.metadata.uid ?? '')
@@ -176,7 +197,7 @@ async function carryOut(parts: StreamJobParts, observed: Observed, act: Act): Pr
       )
       return undefined
     case 'keepSpec':
-      return keepSpec(parts.kube, observed)
+      return keepSpec(parts.kube, observed, statusAfter(observed, decision).status)
     case 'deleteLeftover':
       await deleteLeftover(parts.kube, job)
       return undefined

@@ -202,7 +202,6 @@ const KEEP: Observed['keepSpec'] & object = {
 }
 
 const TABLE: readonly Row[] = [
-  ['it was just created', { metadata: { finalizers: [] } }, 'addFinalizer', 'Pending', 'Accepted'],
   ['a new spec is good and not kept yet', { more: { keepSpec: KEEP } }, 'keepSpec', 'Running', 'Accepted'],
   [
     'the ControllerRevision of a new good spec is of someone else',
