@@ -136,7 +136,7 @@ function lastTarget({ targets }: OperatorWorld): unknown {
 }
 
 /** Has a checkpoint, as every attempt that has run for a while. */
-function checkpointed(report: JobReport): void {
+export function checkpointed(report: JobReport): void {
   if (report.phase !== 'running') return
   const { attempt } = report
   report.checkpoint = {
