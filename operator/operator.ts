@@ -35,6 +35,7 @@ import { Isolation } from './streamjob/isolation.ts'
 import { Listener } from './streamjob/listener.ts'
 import { reconcileStreamJob } from './streamjob/reconcile.ts'
 import { Rollout } from './streamjob/rollout.ts'
+import { StatusPace } from './streamjob/status-pace.ts'
 import { Teller } from './streamjob/tell.ts'
 
 /** Everything from outside comes in here, so that the whole operator runs in one process under virtual time. */
@@ -172,6 +173,7 @@ function controllersOf(parts: OperatorParts, { metrics, logger, events, leadersh
   const teller = new Teller({ kube, events, metrics, store: settings.pods.store })
   const rollout = new Rollout(settings.rolloutLimit, () => jobs.cached())
   const isolation = new Isolation({ kube, settings: settings.pods })
+  const pace = new StatusPace()
   const schedule = new SavepointSchedule({ kube, events })
   const listener = new Listener({
     jobClient,
@@ -203,6 +205,7 @@ function controllersOf(parts: OperatorParts, { metrics, logger, events, leadersh
             teller,
             isolation,
             schedule,
+            pace,
             listener,
             leadership,
             logger,

@@ -27,19 +27,20 @@ export interface LeaderElectionOptions {
 }
 
 /**
- * Holds a coordination.k8s.io Lease. As in client-go, the age of somebody else's lease is measured by our own
- * clock from when we saw it change, so clocks of different nodes need not agree.
+ * Holds a coordination.k8s.io Lease. As in client-go, the age of somebody else's lease is measured by a timer of our own
+ * from when we saw it change, so clocks of different nodes need not agree, and ours may be set while we wait.
  */
 export class LeaderElection implements Leadership {
   readonly #options: LeaderElectionOptions
   readonly #leaseMs: number
   readonly #renewDeadlineMs: number
   readonly #retryMs: number
-  #observed: { record: string; at: number } | undefined
+  #observed: { record: string; hasExpired: boolean; forget: () => void } | undefined
   #leading = false
   #stopped = false
   #cancelDeadline: (() => void) | undefined
-  #heldUntil = -Infinity
+  /** By own time. A clock that was set back is outside of it, and so holds nothing. */
+  #held = { from: Infinity, until: -Infinity }
   #turn: Order['lease']
 
   constructor(options: LeaderElectionOptions) {
@@ -50,7 +51,8 @@ export class LeaderElection implements Leadership {
   }
 
   isHeld(): boolean {
-    return this.#leading && this.#options.clock.now() < this.#heldUntil
+    const now = this.#options.clock.now()
+    return this.#leading && this.#held.from <= now && now < this.#held.until
   }
 
   turn(): Order['lease'] {
@@ -65,6 +67,7 @@ export class LeaderElection implements Leadership {
   async stop(): Promise<void> {
     this.#stopped = true
     this.#cancelDeadline?.()
+    this.#observed?.forget()
     if (!this.#leading) return
     this.#leading = false
     try {
@@ -81,7 +84,7 @@ export class LeaderElection implements Leadership {
       const askedAt = this.#options.clock.now()
       try {
         const lease = await this.#tryHold()
-        if (lease !== undefined) this.#held(lease, askedAt)
+        if (lease !== undefined) this.#hold(lease, askedAt)
       } catch (error) {
         if (!isConflict(error) && !isAlreadyExists(error)) {
           this.#options.logger.warn('lease not reached', { lease: this.#options.lease.name, error })
@@ -92,12 +95,12 @@ export class LeaderElection implements Leadership {
   }
 
   /** The deadline counts from before the request was sent: the server may have stamped it at once. */
-  #held({ metadata, spec }: Lease, askedAt: number): void {
+  #hold({ metadata, spec }: Lease, askedAt: number): void {
     const { clock } = this.#options
     if (this.#stopped) return
     const left = askedAt + this.#renewDeadlineMs - clock.now()
-    if (left <= 0) return
-    this.#heldUntil = askedAt + this.#renewDeadlineMs
+    if (left <= 0 || left > this.#renewDeadlineMs) return
+    this.#held = { from: askedAt, until: askedAt + this.#renewDeadlineMs }
     this.#turn = { id: metadata.uid ?? '', transitions: spec.leaseTransitions ?? 0 }
     this.#cancelDeadline?.()
     this.#cancelDeadline = clock.after(left, () => {
@@ -144,10 +147,16 @@ export class LeaderElection implements Leadership {
   }
 
   #hasExpired(lease: Lease): boolean {
-    const now = this.#options.clock.now()
     const record = JSON.stringify(lease.spec)
-    if (this.#observed?.record !== record) this.#observed = { record, at: now }
-    return now - this.#observed.at > (lease.spec.leaseDurationSeconds ?? this.#leaseMs / 1000) * 1000
+    if (this.#observed?.record === record) return this.#observed.hasExpired
+    this.#observed?.forget()
+    const waitMs = (lease.spec.leaseDurationSeconds ?? this.#leaseMs / 1000) * 1000
+    const observed = { record, hasExpired: false, forget: (): void => undefined }
+    observed.forget = this.#options.clock.after(waitMs, () => {
+      observed.hasExpired = true
+    })
+    this.#observed = observed
+    return false
   }
 
   #write(lease: Lease, spec: Record<string, unknown>): Promise<Lease> {

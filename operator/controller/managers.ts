@@ -84,7 +84,8 @@ export class Managers {
   #stateOf(manager: string): Promise<ManagerState> {
     const now = this.#parts.clock.now()
     const asked = this.#asked.get(manager)
-    if (asked !== undefined && now < asked.until) return asked.state
+    const leftMs = (asked?.until ?? 0) - now
+    if (asked !== undefined && leftMs > 0 && leftMs <= ASK_AGAIN_MS) return asked.state
     const state = this.#ask(manager).catch((error: unknown) => {
       this.#asked.delete(manager)
       throw error

@@ -13,38 +13,91 @@ export interface SettingsResult {
   drift: readonly string[]
 }
 
+interface SettingsParts {
+  /** An Event that follows from the settings that are returned. */
+  note: (note: EventNote) => void
+  /** Writes the settings into the status, before Druid is asked to change one of them. */
+  intend: (settings: SettingStatus[]) => Promise<void>
+}
+
 /**
  * Has Druid keep retention and compaction as the resource says: read, compared, and written only where they differ, so
- * that a pass that is repeated after a crash writes nothing twice. Each write is reported by `tell`. Throws the errors
- * of DruidClient but DRUID_REJECTED.
+ * that a pass that is repeated after a crash writes nothing twice. The intent of a write is in the status before it, so
+ * that its Event is reported whoever ends it. Throws the errors of DruidClient but DRUID_REJECTED.
  */
 export async function applySettings(
   client: DruidClient,
   resource: DruidDatasource,
-  tell: (note: EventNote) => Promise<void>,
+  parts: SettingsParts,
 ): Promise<SettingsResult> {
-  const settings: SettingStatus[] = []
+  const known = resource.status?.settings ?? []
+  const wishes = wantedSettings(resource)
+  const settings = wishes.flatMap(({ setting }) => known.find(({ name }) => name === setting.name) ?? [])
   const drift: string[] = []
-  for (const { setting, wanted } of wantedSettings(resource)) {
-    const known = resource.status?.settings?.find(({ name }) => name === setting.name)
-    const { driftPolicy } = resource.spec
-    const live = await setting.read(client, dataSourceOf(resource))
-    const decision = decideSetting(setting.name, wanted, live, { known, driftPolicy })
-    if (decision.act === 'write') {
-      settings.push(await write(client, resource, { setting, wanted }, { tell, isDrift: decision.isDrift }))
-    } else {
-      settings.push({ name: setting.name, ...known, hash: settingHash(wanted) })
-      drift.push(...decision.drift)
-    }
+  for (const wish of wishes) {
+    const live = await wish.setting.read(client, dataSourceOf(resource))
+    const before = settings.find(({ name }) => name === wish.setting.name)
+    const outcome = await applyOne(
+      client,
+      { ...wish, live, before, resource },
+      {
+        note: parts.note,
+        intend: (intent) => parts.intend(replaced(settings, intent)),
+      },
+    )
+    settings.splice(0, settings.length, ...replaced(settings, outcome.status))
+    drift.push(...outcome.drift)
   }
   return { settings, drift }
 }
 
+function replaced(settings: readonly SettingStatus[], by: SettingStatus): SettingStatus[] {
+  return [...settings.filter(({ name }) => name !== by.name), by]
+}
+
+interface Wish {
+  setting: Setting
+  wanted: Json
+  live: Json
+  before: SettingStatus | undefined
+  resource: DruidDatasource
+}
+
+interface WishParts {
+  note: (note: EventNote) => void
+  intend: (intent: SettingStatus) => Promise<void>
+}
+
+async function applyOne(
+  client: DruidClient,
+  wish: Wish,
+  { note, intend }: WishParts,
+): Promise<{ status: SettingStatus; drift: readonly string[] }> {
+  const { setting, wanted, live, before, resource } = wish
+  const { name } = setting
+  const hash = settingHash(wanted)
+  const { writing, ...known } = before ?? { name, hash: '' }
+  const interrupted = writing?.hash === hash ? writing.event : undefined
+  const decision = decideSetting(name, wanted, live, { known, driftPolicy: resource.spec.driftPolicy })
+  if (decision.act === 'nothing') {
+    if (interrupted !== undefined) note(interrupted)
+    return { status: known.hash === hash ? known : { name, hash }, drift: decision.drift }
+  }
+  const event = interrupted ?? writtenNote(wish, decision.isDrift)
+  await intend({ ...known, writing: { hash, event } })
+  return { status: await write(client, wish, { note, event }), drift: [] }
+}
+
+function writtenNote({ setting: { name }, wanted, resource }: Wish, isDrift: boolean): EventNote {
+  const what = `${name} of datasource '${dataSourceOf(resource)}'`
+  if (isDrift) return { type: 'Warning', reason: 'DriftCorrected', message: `someone else changed ${what}; corrected` }
+  return { type: 'Normal', reason: 'Configured', message: `${wanted === null ? 'removed' : 'set'} ${what}` }
+}
+
 async function write(
   client: DruidClient,
-  resource: DruidDatasource,
-  { setting, wanted }: { setting: Setting; wanted: Json },
-  { tell, isDrift }: { tell: (note: EventNote) => Promise<void>; isDrift: boolean },
+  { setting, wanted, resource }: Wish,
+  { note, event }: { note: (note: EventNote) => void; event: EventNote },
 ): Promise<SettingStatus> {
   const { name } = setting
   const dataSource = dataSourceOf(resource)
@@ -53,23 +106,11 @@ async function write(
     await setting.write(client, dataSource, wanted)
   } catch (error) {
     if (!(error instanceof MillraceError) || error.code !== 'DRUID_REJECTED') throw error
-    await tell({ type: 'Warning', reason: 'Rejected', message: `Druid refused ${name}: ${error.message}` })
+    note({ type: 'Warning', reason: 'Rejected', message: `Druid refused ${name}: ${error.message}` })
     return { name, hash, rejected: error.message }
   }
   const unkept = fewPaths(settingDifferences(name, wanted, await setting.read(client, dataSource)))
-  await tell(
-    isDrift
-      ? {
-          type: 'Warning',
-          reason: 'DriftCorrected',
-          message: `someone else changed ${name} of datasource '${dataSource}'; corrected`,
-        }
-      : {
-          type: 'Normal',
-          reason: 'Configured',
-          message: `${wanted === null ? 'removed' : 'set'} ${name} of datasource '${dataSource}'`,
-        },
-  )
+  note(event)
   return { name, hash, ...(unkept.length === 0 ? {} : { unkept }) }
 }
 

@@ -29,6 +29,8 @@ export type Decision =
   /** Nothing to do; `rejected` is set while Druid runs something older than what was asked for. */
   | { act: 'nothing'; drift: readonly string[]; rejected?: string }
   | { act: 'apply'; reason: ApplyReason; message: string; spec: JsonObject }
+  /** Druid has what was sent; only the status does not say so yet. */
+  | { act: 'confirm'; reason: ApplyReason; message: string; live: JsonObject }
   /** Ingestion stopped because the supervisor fell over: `spec` is the last one that Druid accepted. */
   | { act: 'restore'; message: string; spec: JsonObject; rejects: boolean }
   | { act: 'suspend' | 'resume'; reason: 'Suspended' | 'Resumed' | 'DriftCorrected'; message: string }
@@ -118,6 +120,8 @@ function decideLive(
       switchRun(desired, policies, status, live) ?? { act: 'nothing', drift: [], rejected: status.rejected.message }
     )
   }
+  const interrupted = interruptedApply(desired, status, live)
+  if (interrupted) return interrupted
   if (ownerOf(live) !== desired.owner && status.applied === undefined) {
     return apply('Adopted', `adopted the supervisor '${desired.id}' that was there already`, desired.spec)
   }
@@ -125,6 +129,23 @@ function decideLive(
     return apply('Updated', `sent the specification to supervisor '${desired.id}'`, desired.spec)
   }
   return decideDrift(desired, policies, status, live)
+}
+
+/**
+ * A pass that ended between its call and its status. Where Druid has the specification, that is noted; else it is sent
+ * again, since it may not have come. The Event is that of the intent, since what lives by now may be its doing.
+ */
+function interruptedApply(
+  desired: DesiredSupervisor,
+  { applying, applied }: DruidDatasourceStatus,
+  live: JsonObject,
+): Decision | undefined {
+  if (applying?.as === undefined || (applying.hash !== desired.hash && applied !== undefined)) return undefined
+  const { reason, message } = applying.as
+  const isThere = differences(desired.spec, live).length === 0 && isSuspended(live) === desired.suspended
+  // Sent again by another leader it would bear another mark, and Druid would restart its tasks for that.
+  if (isThere && ownerOf(live) === desired.owner) return { act: 'confirm', reason, message, live }
+  return apply(reason, message, desired.spec)
 }
 
 function decideDrift(

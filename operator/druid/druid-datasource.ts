@@ -1,6 +1,8 @@
 import type { Order } from '../../runtime/model/job.ts'
+import type { EventNote } from '../kube/events.ts'
 import type { Condition, KubeObject } from '../kube/objects.ts'
 import type { ResourceType } from '../kube/resource-type.ts'
+import type { ApplyReason } from './decide.ts'
 import type { SettingStatus } from './settings.ts'
 import type { UnreadPartitions } from './unread-partitions.ts'
 
@@ -94,7 +96,12 @@ export interface DruidDatasourceStatus {
   publishingTasks?: number
   recentErrors?: { time: string; message: string }[]
   /** Intent: the specification whose POST has begun. Written before the POST, removed when its end is known. */
-  applying?: { hash: string; time?: string }
+  applying?: {
+    hash: string
+    time?: string
+    /** The Event that reports its end. Operators before 2026-11-23 wrote none. */
+    as?: { reason: ApplyReason; message: string }
+  }
   /** What Druid accepted from us last. */
   applied?: {
     hash: string
@@ -110,6 +117,14 @@ export interface DruidDatasourceStatus {
   settings?: SettingStatus[]
   /** Paths in the supervisor that were changed by someone else. */
   drift?: string[]
+  /** What has happened and is not an Event yet, the oldest first; absent when nothing. */
+  untold?: readonly UntoldEvent[] | null
+}
+
+/** Written with the status that it follows from, and removed when it is an Event. */
+export interface UntoldEvent {
+  id: string
+  event: EventNote
 }
 
 /** Name of the datasource in Druid, which is also the supervisor's id. */

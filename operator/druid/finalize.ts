@@ -2,11 +2,13 @@ import { describeWithCauses } from '../../runtime/model/errors.ts'
 import { parseDurationMs } from '../../runtime/model/time.ts'
 import type { ReconcileResult } from '../controller/controller.ts'
 import type { EventNote } from '../kube/events.ts'
+import { hasUntold, TELL_AGAIN_MS, TELLING_PATIENCE_MS } from '../kube/tell-untold.ts'
 import { removeSettings } from './apply-settings.ts'
 import { useProblem } from './allowed-use.ts'
-import type { DruidClient } from './druid-client.ts'
+import type { DruidClient, JsonObject } from './druid-client.ts'
 import type { DruidDatasource } from './druid-datasource.ts'
 import { FINALIZER, dataSourceOf, druidDatasources } from './druid-datasource.ts'
+import { tellDatasource } from './pass-record.ts'
 import { readAccess } from './read-access.ts'
 import type { DruidReconcileParts } from './druid-reconcile-parts.ts'
 import { isMarkedElsewhere, markOwnerOf, ownerOf } from './supervisor-spec.ts'
@@ -15,31 +17,50 @@ const DEFAULT_TIMEOUT_MS = 5 * 60_000
 const RETRY_MS = 2_000
 /** A specification that was never answered may take effect this much later: Druid holds one lock for all supervisors. */
 const LATE_MS = 60_000
-/** So long after its deadline a deletion waits for an Event that cannot be written. */
-const TELLING_PATIENCE_MS = 30_000
+
+/** What is still in the way, or what is to be reported of a policy that has been carried out. */
+type Outcome = { kind: 'left'; what: string } | { kind: 'done'; notes: readonly EventNote[] }
+
+const DONE: Outcome = { kind: 'done', notes: [] }
 
 /**
  * Deletion: does what `spec.deletionPolicy` says and releases the resource. Ends within `spec.deletionTimeout`
- * whatever Druid does; what is then left behind is named in an Event. Data in Druid is never touched.
+ * whatever Druid does, and half a minute later whatever happens to its Events; what is then left behind is named in an
+ * Event. Data in Druid is never touched.
  */
-export async function finalize(parts: DruidReconcileParts, resource: DruidDatasource): Promise<ReconcileResult> {
-  if (!(resource.metadata.finalizers ?? []).includes(FINALIZER)) return {}
-  const leftover = (await leftoverAfterPolicy(parts, resource)) ?? underWay(parts, resource)
-  if (leftover === undefined) return release(parts, resource)
+export async function finalize(parts: DruidReconcileParts, read: DruidDatasource): Promise<ReconcileResult> {
+  if (!(read.metadata.finalizers ?? []).includes(FINALIZER)) return {}
+  const resource = await tellDatasource(parts, read)
+  const outcome = underWay(parts, resource, await afterPolicy(parts, resource))
   const deadline = Date.parse(resource.metadata.deletionTimestamp ?? '') + timeoutMs(resource)
   const leftMs = deadline - parts.kube.now()
-  if (leftMs > 0) {
-    await tell(parts, resource, { type: 'Warning', reason: 'DeletionWaits', message: leftover })
+  if (outcome.kind === 'left' && leftMs > 0) {
+    await parts.events.record(resource, { type: 'Warning', reason: 'DeletionWaits', message: outcome.what })
     return { requeueAfterMs: Math.min(RETRY_MS, leftMs) }
   }
-  const told = await parts.events.recordOnce(resource, {
-    id: `${resource.metadata.uid ?? ''}-released`,
-    type: 'Warning',
-    reason: 'DeletedWithLeftovers',
-    message: `released after the deletion timeout; left behind: ${leftover}`,
-  })
-  if (told === 'later' && leftMs > -TELLING_PATIENCE_MS) return { requeueAfterMs: RETRY_MS }
+  const notes = outcome.kind === 'done' ? outcome.notes : [leftBehind(outcome.what)]
+  const isTold = (await tellLast(parts, resource, notes)) === 'written' && !hasUntold(resource)
+  if (!isTold && leftMs > -TELLING_PATIENCE_MS) return { requeueAfterMs: TELL_AGAIN_MS }
   return release(parts, resource)
+}
+
+function leftBehind(what: string): EventNote {
+  const message = `released after the deletion timeout; left behind: ${what}`
+  return { type: 'Warning', reason: 'DeletedWithLeftovers', message }
+}
+
+/** Nothing can be reported of a resource that is gone. */
+async function tellLast(
+  { events }: DruidReconcileParts,
+  resource: DruidDatasource,
+  notes: readonly EventNote[],
+): Promise<'written' | 'later'> {
+  const { uid = '' } = resource.metadata
+  let told: 'written' | 'later' = 'written'
+  for (const note of notes)
+    if ((await events.recordOnce(resource, { id: `${uid}-deletion-${note.reason}`, ...note })) === 'later')
+      told = 'later'
+  return told
 }
 
 function timeoutMs({ spec }: DruidDatasource): number {
@@ -47,99 +68,73 @@ function timeoutMs({ spec }: DruidDatasource): number {
 }
 
 /** A write whose answer no operator has heard: the supervisor that it makes would belong to nobody. */
-function underWay({ kube }: DruidReconcileParts, { spec, status }: DruidDatasource): string | undefined {
+function underWay({ kube }: DruidReconcileParts, { spec, status }: DruidDatasource, outcome: Outcome): Outcome {
   const sentAt = Date.parse(status?.applying?.time ?? '')
-  if (spec.deletionPolicy === 'Retain' || !(kube.now() < sentAt + LATE_MS)) return undefined
-  return `the specification that was sent at ${status?.applying?.time ?? ''}: Druid has not answered, and may still act on it`
+  const isOver = spec.deletionPolicy === 'Retain' || !(kube.now() < sentAt + LATE_MS)
+  if (outcome.kind === 'left' || isOver) return outcome
+  const what = `the specification that was sent at ${status?.applying?.time ?? ''}: Druid has not answered, and may still act on it`
+  return { kind: 'left', what }
 }
 
-/** Acts by policy; returns what is still in the way. */
-async function leftoverAfterPolicy(parts: DruidReconcileParts, resource: DruidDatasource): Promise<string | undefined> {
+async function afterPolicy(parts: DruidReconcileParts, resource: DruidDatasource): Promise<Outcome> {
   const policy = resource.spec.deletionPolicy ?? 'Suspend'
   const id = dataSourceOf(resource)
-  if (policy === 'Retain') return undefined
+  if (policy === 'Retain') return DONE
   const name = resource.spec.druid?.name ?? 'default'
+  const isMade = resource.status?.applied !== undefined
   const druid = parts.druids.find(name)
   // a resource whose Druid was never known to the operator has made nothing there
   if (!druid)
-    return resource.status?.applied ? `supervisor '${id}': the operator no longer knows the Druid '${name}'` : undefined
-  if (useProblem(name, druid.allowed, resource)) {
-    if (resource.status?.applied) await tellLeftAlone(parts, resource, id, 'may no longer be used from this namespace')
-    return undefined
-  }
+    return isMade
+      ? { kind: 'left', what: `supervisor '${id}': the operator no longer knows the Druid '${name}'` }
+      : DONE
+  if (useProblem(name, druid.allowed, resource))
+    return isMade ? leftAlone(id, 'may no longer be used from this namespace') : DONE
   try {
     const client = druid.client(await readAccess(parts.kube, resource, druid.address))
+    const live = await client.supervisor(id)
+    if (live && !isOurs(parts, resource, live)) return leftAlone(id, 'does not belong to this resource')
+    const isLive = live !== undefined
     return policy === 'Suspend'
-      ? await suspend(parts, client, resource, id)
-      : await terminate(parts, client, resource, id)
+      ? await suspend(client, id, { isLive })
+      : await terminate(client, resource, { id, isLive })
   } catch (error) {
-    return `supervisor '${id}': ${describeWithCauses(error)}`
+    return { kind: 'left', what: `supervisor '${id}': ${describeWithCauses(error)}` }
   }
 }
 
-async function suspend(
-  parts: DruidReconcileParts,
-  client: DruidClient,
-  resource: DruidDatasource,
-  id: string,
-): Promise<undefined> {
-  if (await isOurs(parts, client, resource, id)) {
-    await client.suspend(id)
-    await tell(parts, resource, {
-      type: 'Normal',
-      reason: 'Suspended',
-      message: `supervisor '${id}' is suspended and keeps its offsets; an equal DruidDatasource takes it up again`,
-    })
-  }
-  return undefined
+function isOurs({ leadership }: DruidReconcileParts, resource: DruidDatasource, live: JsonObject): boolean {
+  const owner = markOwnerOf(resource, leadership.turn())
+  return ownerOf(live) === owner.name && !isMarkedElsewhere(live, owner)
+}
+
+function leftAlone(id: string, why: string): Outcome {
+  const message = `supervisor '${id}' ${why} and is left as it is`
+  return { kind: 'done', notes: [{ type: 'Warning', reason: 'LeftAlone', message }] }
+}
+
+async function suspend(client: DruidClient, id: string, { isLive }: { isLive: boolean }): Promise<Outcome> {
+  if (!isLive) return DONE
+  await client.suspend(id)
+  const message = `supervisor '${id}' is suspended and keeps its offsets; an equal DruidDatasource takes it up again`
+  return { kind: 'done', notes: [{ type: 'Normal', reason: 'Suspended', message }] }
 }
 
 /** A task may outlive its supervisor (one that was just started is not found by the stop), so tasks are asked for. */
 async function terminate(
-  parts: DruidReconcileParts,
   client: DruidClient,
   resource: DruidDatasource,
-  id: string,
-): Promise<string | undefined> {
-  const live = await client.supervisor(id)
-  if (live) {
-    if (!(await isOurs(parts, client, resource, id))) return undefined
+  { id, isLive }: { id: string; isLive: boolean },
+): Promise<Outcome> {
+  if (!isLive && !resource.status?.applied) return DONE
+  if (isLive) {
     await removeSettings(client, resource)
     await client.terminate(id)
-  } else if (!resource.status?.applied) {
-    return undefined
   }
   const running = (await client.tasks(id, 'running', 20)).filter((task) => task.type.startsWith('index_kafka'))
-  if (running.length === 0) return undefined
-  return `tasks of the terminated supervisor '${id}' still publish or read: ${running.map((task) => task.id).join(', ')}`
-}
-
-async function isOurs(
-  parts: DruidReconcileParts,
-  client: DruidClient,
-  resource: DruidDatasource,
-  id: string,
-): Promise<boolean> {
-  const live = await client.supervisor(id)
-  if (!live) return false
-  const owner = markOwnerOf(resource, parts.leadership.turn())
-  if (ownerOf(live) === owner.name && !isMarkedElsewhere(live, owner)) return true
-  await tellLeftAlone(parts, resource, id, 'does not belong to this resource')
-  return false
-}
-
-async function tellLeftAlone(
-  parts: DruidReconcileParts,
-  resource: DruidDatasource,
-  id: string,
-  why: string,
-): Promise<void> {
-  const message = `supervisor '${id}' ${why} and is left as it is`
-  await tell(parts, resource, { type: 'Warning', reason: 'LeftAlone', message })
-}
-
-async function tell(parts: DruidReconcileParts, resource: DruidDatasource, note: EventNote): Promise<void> {
-  await parts.events.record(resource, note)
+  if (running.length === 0) return DONE
+  const what = `tasks of the terminated supervisor '${id}' still publish or read: ${running.map((task) => task.id).join(', ')}`
+  return { kind: 'left', what }
 }
 
 async function release(parts: DruidReconcileParts, { metadata }: DruidDatasource): Promise<ReconcileResult> {

@@ -11,7 +11,9 @@ import { isMarkedElsewhere, type MarkOwner } from './supervisor-spec.ts'
 export function isSettled({ metadata }: DruidDatasource, status: DruidDatasourceStatus): boolean {
   const { applied, applying, rejected, unread, drift, settings = [] } = status
   const isUnderWay = applying !== undefined || unread !== undefined || applied === undefined
-  const isWrong = rejected !== undefined || settings.some((setting) => setting.rejected !== undefined)
+  const isWrong =
+    rejected !== undefined ||
+    settings.some((setting) => setting.rejected !== undefined || setting.writing !== undefined)
   return (
     status.observedGeneration === metadata.generation &&
     !isUnderWay &&

@@ -9,7 +9,7 @@ import { isoSeconds } from '../kube/events.ts'
 import { applySettings } from './apply-settings.ts'
 import { useProblem } from './allowed-use.ts'
 import { differences, fewPaths } from './compare-spec.ts'
-import type { Decision, Observation } from './decide.ts'
+import type { ApplyReason, Decision, Observation } from './decide.ts'
 import { decide, switchNote } from './decide.ts'
 import type { DruidClient, JsonObject, SupervisorStatus } from './druid-client.ts'
 import type { DruidDatasource, DruidDatasourceStatus } from './druid-datasource.ts'
@@ -19,9 +19,10 @@ import { readAccess } from './read-access.ts'
 import { isSettled, isUnchanged } from './glance.ts'
 import type { Overview, SharedLooks } from './shared-looks.ts'
 import { isTransitional } from './health.ts'
-import { textWithoutNulls } from '../kube/text-without-nulls.ts'
-import type { PassResult } from './status.ts'
-import { statusAfter, statusPatch } from './status.ts'
+import { hasUntold, TELL_AGAIN_MS } from '../kube/tell-untold.ts'
+import { PassRecord } from './pass-record.ts'
+import type { Conclusion, PassResult } from './status.ts'
+import { statusAfter } from './status.ts'
 import type { DesiredSupervisor } from './supervisor-spec.ts'
 import { desiredSupervisor, isMarkedElsewhere, markOwnerOf, ownerOf, withOrder } from './supervisor-spec.ts'
 import { unreadAfter, wantsHandOff } from './unread-partitions.ts'
@@ -36,8 +37,7 @@ const COMPLETED_TASKS_SEEN = 5
 export class Pass {
   readonly #parts: DruidReconcileParts
   readonly #looks: SharedLooks
-  #resource: DruidDatasource
-  #status: DruidDatasourceStatus
+  readonly #record: PassRecord
   #settingsDrift: readonly string[] = []
 
   /** With others, whose looks are had at the same moments. */
@@ -46,18 +46,24 @@ export class Pass {
   constructor(parts: DruidReconcileParts, looks: SharedLooks, resource: DruidDatasource) {
     this.#parts = parts
     this.#looks = looks
-    this.#resource = resource
-    this.#status = { ...resource.status }
+    this.#record = new PassRecord(parts, resource)
   }
 
   /** Returns after how many milliseconds to look again. */
   async run(): Promise<number> {
-    const before = this.#status
+    await this.#record.tell()
+    const before = this.#record.status
     const result = await this.#result()
-    if (result.kind === 'unchanged') return this.#untilNextCycle()
-    const next = statusAfter(this.#resource, this.#status, result, this.#parts.kube.now())
-    await this.#write(next)
-    for (const note of transitionNotes(before, next)) await this.#parts.events.record(this.#resource, note)
+    const nextLookMs = result.kind === 'unchanged' ? this.#untilNextCycle() : await this.#conclude(before, result)
+    return hasUntold(this.#record.resource) ? Math.min(TELL_AGAIN_MS, nextLookMs) : nextLookMs
+  }
+
+  async #conclude(before: DruidDatasourceStatus, result: Conclusion): Promise<number> {
+    const next = statusAfter(this.#record.resource, this.#record.status, result, this.#parts.kube.now())
+    for (const note of transitionNotes(before, next)) this.#record.note(note)
+    const { untold } = this.#record.status
+    await this.#record.write(untold === undefined ? next : { ...next, untold })
+    await this.#record.tell()
     const soon =
       result.kind === 'unreachable' ||
       (result.kind === 'seen' &&
@@ -67,7 +73,7 @@ export class Pass {
   }
 
   #syncMs(): number {
-    return parseDurationMs(this.#resource.spec.syncInterval ?? '') ?? DEFAULT_SYNC_MS
+    return parseDurationMs(this.#record.resource.spec.syncInterval ?? '') ?? DEFAULT_SYNC_MS
   }
 
   /** Resources that share a Druid look at the same moments, so that one call serves them all. */
@@ -77,9 +83,9 @@ export class Pass {
   }
 
   async #result(): Promise<PassResult> {
-    const problems = specProblems(this.#resource)
+    const problems = specProblems(this.#record.resource)
     if (problems.length > 0) return { kind: 'invalid', reason: 'SpecInvalid', problems }
-    const name = this.#resource.spec.druid?.name ?? 'default'
+    const name = this.#record.resource.spec.druid?.name ?? 'default'
     const druid = this.#parts.druids.find(name)
     if (!druid) {
       return {
@@ -94,11 +100,11 @@ export class Pass {
         ],
       }
     }
-    const unallowed = useProblem(name, druid.allowed, this.#resource)
+    const unallowed = useProblem(name, druid.allowed, this.#record.resource)
     if (unallowed) return { kind: 'invalid', reason: 'NotAllowed', problems: [unallowed] }
     try {
-      const client = druid.client(await readAccess(this.#parts.kube, this.#resource, druid.address))
-      return await this.#synchronise(client, desiredSupervisor(this.#resource))
+      const client = druid.client(await readAccess(this.#parts.kube, this.#record.resource, druid.address))
+      return await this.#synchronise(client, desiredSupervisor(this.#record.resource))
     } catch (error) {
       if (error instanceof MillraceError && error.code.startsWith('DRUID_')) {
         const message = `${describeWithCauses(error)}${error.hint === undefined ? '' : `. ${error.hint}`}`
@@ -109,16 +115,17 @@ export class Pass {
   }
 
   async #synchronise(client: DruidClient, desired: DesiredSupervisor): Promise<PassResult> {
-    const key = `${this.#resource.metadata.namespace ?? ''}/${this.#resource.metadata.name}`
+    const key = `${this.#record.resource.metadata.namespace ?? ''}/${this.#record.resource.metadata.name}`
     const overview = await this.#looks.overview(client, key, this.#syncMs())
     this.#isShared = this.#looks.isShared(client)
     if (overview && this.#isUnchanged(overview, desired)) return { kind: 'unchanged' }
     this.#looks.lookedClosely(client, key)
-    if (this.#status.rejected && this.#status.rejected.hash !== desired.hash) delete this.#status.rejected
+    if (this.#record.status.rejected && this.#record.status.rejected.hash !== desired.hash)
+      delete this.#record.status.rejected
     const decision = await this.#act(
       client,
       desired,
-      decide(desired, this.#resource.spec, this.#status, await this.#observe(client, desired)),
+      decide(desired, this.#record.resource.spec, this.#record.status, await this.#observe(client, desired)),
     )
     if (decision.act !== 'refuse') await this.#configure(client)
     const supervisor = decision.act === 'refuse' ? undefined : await client.status(desired.id)
@@ -128,18 +135,21 @@ export class Pass {
   }
 
   #isUnchanged(overview: Overview, desired: DesiredSupervisor): boolean {
-    if (!isSettled(this.#resource, this.#status)) return false
-    const owner = markOwnerOf(this.#resource, this.#parts.leadership.turn())
-    return isUnchanged(overview.get(desired.id), this.#resource, this.#status, { desired, owner })
+    if (!isSettled(this.#record.resource, this.#record.status)) return false
+    const owner = markOwnerOf(this.#record.resource, this.#parts.leadership.turn())
+    return isUnchanged(overview.get(desired.id), this.#record.resource, this.#record.status, { desired, owner })
   }
 
   async #configure(client: DruidClient): Promise<void> {
-    const { settings, drift } = await applySettings(client, this.#resource, (note) =>
-      this.#parts.events.record(this.#resource, note),
-    )
+    const { settings, drift } = await applySettings(client, this.#record.resource, {
+      note: (event) => {
+        this.#record.note(event)
+      },
+      intend: (intended) => this.#record.write({ ...this.#record.status, settings: intended }),
+    })
     this.#settingsDrift = drift
-    const { settings: _, ...rest } = this.#status
-    this.#status = settings.length === 0 ? rest : { ...rest, settings }
+    const { settings: _, ...rest } = this.#record.status
+    this.#record.status = settings.length === 0 ? rest : { ...rest, settings }
   }
 
   async #observe(client: DruidClient, { id, owner }: DesiredSupervisor): Promise<Observation> {
@@ -148,7 +158,7 @@ export class Pass {
     const found = live ?? history[0]?.spec
     const marked = found === undefined ? undefined : ownerOf(found)
     const elsewhere =
-      found !== undefined && isMarkedElsewhere(found, markOwnerOf(this.#resource, this.#parts.leadership.turn()))
+      found !== undefined && isMarkedElsewhere(found, markOwnerOf(this.#record.resource, this.#parts.leadership.turn()))
     return {
       live,
       history,
@@ -175,16 +185,16 @@ export class Pass {
   /** Partitions that Druid leaves without a reader are distributed again. */
   async #watchPartitions(client: DruidClient, id: string, supervisor: SupervisorStatus | undefined): Promise<void> {
     const now = this.#parts.kube.now()
-    const { unread: before, ...rest } = this.#status
+    const { unread: before, ...rest } = this.#record.status
     const unread = unreadAfter(before, supervisor, now)
-    this.#status = unread === undefined ? rest : { ...rest, unread }
+    this.#record.status = unread === undefined ? rest : { ...rest, unread }
     if (!supervisor || !unread || !wantsHandOff(unread, now)) return
     await client.handOff(
       id,
       Array.from({ length: supervisor.partitions }, (_, group) => group),
     )
-    this.#status.unread = { ...unread, handedOff: isoSeconds(now) }
-    await this.#tell(
+    this.#record.status.unread = { ...unread, handedOff: isoSeconds(now) }
+    this.#tell(
       'Warning',
       'TasksHandedOff',
       `no task of supervisor '${id}' has read partition ${unread.partitions.join(', ')} since ${unread.since}; ordered its tasks to publish, so that new tasks read all`,
@@ -196,6 +206,7 @@ export class Pass {
     if (decision.act === 'nothing') await this.#noteSwitch(desired)
     if (decision.act === 'nothing' || decision.act === 'refuse') return decision
     if (decision.act === 'apply') return this.#apply(client, desired, decision)
+    if (decision.act === 'confirm') return this.#applied(desired, decision, decision.live)
     if (decision.act === 'restore') return this.#restore(client, desired, decision, undefined)
     const outcome = decision.act === 'suspend' ? await client.suspend(desired.id) : await client.resume(desired.id)
     if (outcome === 'absent')
@@ -203,8 +214,9 @@ export class Pass {
         domain: 'dependency',
         retriable: true,
       })
-    if (this.#status.applied) this.#status.applied = { ...this.#status.applied, suspended: desired.suspended }
-    await this.#tell(decision.reason === 'DriftCorrected' ? 'Warning' : 'Normal', decision.reason, decision.message)
+    if (this.#record.status.applied)
+      this.#record.status.applied = { ...this.#record.status.applied, suspended: desired.suspended }
+    this.#tell(decision.reason === 'DriftCorrected' ? 'Warning' : 'Normal', decision.reason, decision.message)
     return this.#settled(desired)
   }
 
@@ -213,11 +225,11 @@ export class Pass {
    * change would be taken for somebody else's.
    */
   async #noteSwitch(desired: DesiredSupervisor): Promise<void> {
-    const { applied } = this.#status
+    const { applied } = this.#record.status
     if (applied === undefined || applied.suspended === desired.suspended) return
-    this.#status.applied = { ...applied, suspended: desired.suspended }
+    this.#record.status.applied = { ...applied, suspended: desired.suspended }
     const { reason, message } = switchNote(desired)
-    await this.#tell('Normal', reason, message)
+    this.#tell('Normal', reason, message)
   }
 
   async #apply(
@@ -226,7 +238,10 @@ export class Pass {
     decision: Extract<Decision, { act: 'apply' }>,
   ): Promise<Decision> {
     const time = isoSeconds(this.#parts.kube.now())
-    await this.#write({ ...this.#status, applying: { hash: desired.hash, time } })
+    await this.#record.write({
+      ...this.#record.status,
+      applying: { hash: desired.hash, time, as: { reason: decision.reason, message: decision.message } },
+    })
     try {
       await client.applySupervisor(this.#marked(decision.spec))
     } catch (error) {
@@ -234,9 +249,16 @@ export class Pass {
     }
     const kept = await client.supervisor(desired.id)
     if (!kept) return this.#afterRefusal(client, desired, vanished(desired.id))
+    return this.#applied(desired, decision, kept)
+  }
+
+  #applied(
+    desired: DesiredSupervisor,
+    { reason, message }: { reason: ApplyReason; message: string },
+    kept: JsonObject,
+  ): Decision {
     this.#recordApplied(desired, kept)
-    const warns = ALARMING.includes(decision.reason)
-    await this.#tell(warns ? 'Warning' : 'Normal', decision.reason, decision.message)
+    this.#tell(ALARMING.includes(reason) ? 'Warning' : 'Normal', reason, message)
     return this.#settled(desired)
   }
 
@@ -244,7 +266,7 @@ export class Pass {
   async #afterRefusal(client: DruidClient, desired: DesiredSupervisor, error: unknown): Promise<Decision> {
     if (!(error instanceof MillraceError) || (error.code !== 'DRUID_REJECTED' && error.code !== 'DRUID_FAILED'))
       throw error
-    const next = decide(desired, this.#resource.spec, this.#status, await this.#observe(client, desired))
+    const next = decide(desired, this.#record.resource.spec, this.#record.status, await this.#observe(client, desired))
     if (next.act === 'restore' && next.rejects) return this.#restore(client, desired, next, error.message)
     if (error.code === 'DRUID_FAILED') throw error
     return this.#reject(desired, error.message)
@@ -257,7 +279,7 @@ export class Pass {
     why: string | undefined,
   ): Promise<Decision> {
     await client.applySupervisor(this.#marked(decision.spec))
-    await this.#tell('Warning', 'LostAndRestored', decision.message)
+    this.#tell('Warning', 'LostAndRestored', decision.message)
     if (decision.rejects)
       return this.#reject(desired, why ?? 'the supervisor was gone after the specification had been sent')
     if (decision.spec === desired.spec) this.#recordApplied(desired, await client.supervisor(desired.id))
@@ -265,60 +287,44 @@ export class Pass {
   }
 
   async #reject(desired: DesiredSupervisor, message: string): Promise<Decision> {
-    delete this.#status.applying
-    this.#status.rejected = { hash: desired.hash, message }
-    await this.#tell('Warning', 'Rejected', `Druid refused the specification: ${message}`)
+    delete this.#record.status.applying
+    this.#record.status.rejected = { hash: desired.hash, message }
+    this.#tell('Warning', 'Rejected', `Druid refused the specification: ${message}`)
     return this.#settled(desired)
   }
 
   /** `kept` is how Druid gives it back. */
   #recordApplied(desired: DesiredSupervisor, kept: JsonObject | undefined): void {
-    const isRaw = this.#resource.spec.rawSpec !== undefined
+    const isRaw = this.#record.resource.spec.rawSpec !== undefined
     const unkept = isRaw && kept ? fewPaths(differences(desired.spec, kept)) : []
-    delete this.#status.applying
-    delete this.#status.rejected
-    this.#status.applied = {
+    delete this.#record.status.applying
+    delete this.#record.status.rejected
+    this.#record.status.applied = {
       hash: desired.hash,
       suspended: desired.suspended,
       time: isoSeconds(this.#parts.kube.now()),
       order: this.#order(),
       // an empty list, too: a merge patch keeps what it does not name
-      ...(isRaw || this.#status.applied?.unkept !== undefined ? { unkept } : {}),
+      ...(isRaw || this.#record.status.applied?.unkept !== undefined ? { unkept } : {}),
     }
   }
 
   #marked(spec: JsonObject): JsonObject {
-    return withOrder(spec, this.#order(), this.#resource.metadata.uid)
+    return withOrder(spec, this.#order(), this.#record.resource.metadata.uid)
   }
 
   #order(): Order {
-    return orderOf(this.#resource, this.#parts.leadership)
+    return orderOf(this.#record.resource, this.#parts.leadership)
   }
 
   #settled(desired: DesiredSupervisor): Decision {
-    const rejected = this.#status.rejected?.hash === desired.hash ? this.#status.rejected.message : undefined
+    const rejected =
+      this.#record.status.rejected?.hash === desired.hash ? this.#record.status.rejected.message : undefined
     return { act: 'nothing', drift: [], ...(rejected === undefined ? {} : { rejected }) }
   }
 
-  async #tell(type: EventNote['type'], reason: Reason, message: string): Promise<void> {
-    await this.#parts.events.record(this.#resource, { type, reason, message })
-  }
-
-  /** With the version that was read, so that two operators cannot both act on an intent. */
-  async #write(status: DruidDatasourceStatus): Promise<void> {
-    const stored = this.#resource.status ?? {}
-    if (textWithoutNulls(stored) !== textWithoutNulls(status)) {
-      const { namespace = 'default', name, resourceVersion } = this.#resource.metadata
-      this.#resource = await this.#parts.kube.patchStatus(
-        druidDatasources,
-        { namespace, name },
-        {
-          metadata: { resourceVersion },
-          status: statusPatch(stored, status),
-        },
-      )
-    }
-    this.#status = { ...status }
+  #tell(type: EventNote['type'], reason: Reason, message: string): void {
+    this.#record.note({ type, reason, message })
   }
 }
 

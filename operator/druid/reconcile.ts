@@ -13,7 +13,7 @@ import { SharedLooks } from './shared-looks.ts'
  * Only the time of the next look is remembered, so that our own status writes do not wake us at once.
  */
 export function druidReconciler(parts: DruidReconcileParts): Reconcile {
-  const nextLook = new Map<string, { generation: number | undefined; at: number }>()
+  const nextLook = new Map<string, { generation: number | undefined; at: number; afterMs: number }>()
   const looks = new SharedLooks(parts.clock)
   return async (ref) => {
     const resource = await unlessNotFound(parts.kube.get(druidDatasources, ref))
@@ -26,10 +26,13 @@ export function druidReconciler(parts: DruidReconcileParts): Reconcile {
     const { generation } = resource.metadata
     const planned = nextLook.get(key)
     const now = parts.clock.now()
-    if (planned && planned.generation === generation && now < planned.at) return { requeueAfterMs: planned.at - now }
+    const leftMs = (planned?.at ?? 0) - now
+    // More than was planned is left when the clock of the machine was set back.
+    if (planned && planned.generation === generation && leftMs > 0 && leftMs <= planned.afterMs)
+      return { requeueAfterMs: leftMs }
     nextLook.delete(key)
     const afterMs = await new Pass(parts, looks, resource).run()
-    nextLook.set(key, { generation, at: parts.clock.now() + afterMs })
+    nextLook.set(key, { generation, at: parts.clock.now() + afterMs, afterMs })
     return { requeueAfterMs: afterMs }
   }
 }

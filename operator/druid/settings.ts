@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { isFields } from '../../runtime/model/fields.ts'
+import type { EventNote } from '../kube/events.ts'
 import { textWithoutNulls } from '../kube/text-without-nulls.ts'
 import { pathsBeside, subsetDifferences } from './compare-spec.ts'
 import type { DruidClient, JsonObject } from './druid-client.ts'
@@ -25,6 +26,8 @@ export interface SettingStatus {
   unkept?: string[]
   /** In Druid's words; not sent again until the resource changes. */
   rejected?: string
+  /** Intent: a value whose sending has begun, and the Event that reports its end. */
+  writing?: { hash: string; event: EventNote }
 }
 
 export const SETTINGS: readonly Setting[] = [

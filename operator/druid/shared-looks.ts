@@ -96,12 +96,13 @@ interface Answer {
 function freshOf(answer: Answer | undefined, now: number, maxAgeMs: number): Answer | undefined {
   if (answer === undefined) return undefined
   const ageMs = now - answer.at
-  return ageMs < (answer.hasFailed ? FAILED_FOR_MS : maxAgeMs) ? answer : undefined
+  // A clock that was set back makes nothing fresher.
+  return ageMs >= 0 && ageMs < (answer.hasFailed ? FAILED_FOR_MS : maxAgeMs) ? answer : undefined
 }
 
 /** Close looks are spread over the cycles, also after a start, when all of them are due. */
 function takeTurn(sharing: Sharing, now: number, cycleMs: number): boolean {
-  if (now - sharing.turns.from >= cycleMs) sharing.turns = { from: now, taken: 0 }
+  if (now < sharing.turns.from || now - sharing.turns.from >= cycleMs) sharing.turns = { from: now, taken: 0 }
   if (sharing.turns.taken >= Math.ceil(cycleMs / CLOSE_LOOK_MS)) return false
   sharing.turns.taken += 1
   return true

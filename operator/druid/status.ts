@@ -25,6 +25,9 @@ export type PassResult =
       settingsDrift: readonly string[]
     }
 
+/** Of a pass that has something to write. */
+export type Conclusion = Exclude<PassResult, { kind: 'unchanged' }>
+
 type Verdict = Pick<Condition, 'status' | 'reason' | 'message'>
 
 const MESSAGE_LIMIT = 1_000
@@ -34,7 +37,7 @@ const SHOWN_ERRORS = 3
 export function statusAfter(
   resource: DruidDatasource,
   base: DruidDatasourceStatus,
-  result: Exclude<PassResult, { kind: 'unchanged' }>,
+  result: Conclusion,
   now: number,
 ): DruidDatasourceStatus {
   const generation = resource.metadata.generation ?? 0
@@ -74,11 +77,7 @@ function withDruidView(
 }
 
 /** One verdict per condition; a condition left out keeps what it said. */
-function verdictsOf(
-  result: Exclude<PassResult, { kind: 'unchanged' }>,
-  base: DruidDatasourceStatus,
-  now: number,
-): Record<string, Verdict> {
+function verdictsOf(result: Conclusion, base: DruidDatasourceStatus, now: number): Record<string, Verdict> {
   if (result.kind === 'invalid') {
     const message = result.problems
       .map(({ path, message: text, hint }) => `${path}: ${text}.${hint === undefined ? '' : ` ${hint}`}`)

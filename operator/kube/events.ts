@@ -59,7 +59,8 @@ export class EventRecorder {
     const known = this.#lasting.get(name) ?? { writtenAt: -Infinity, unwritten: 0 }
     known.unwritten += 1
     this.#remember(name, known)
-    if (now - known.writtenAt < QUIET_MS) return
+    // A clock that was set back keeps nothing quiet.
+    if (now >= known.writtenAt && now - known.writtenAt < QUIET_MS) return
     try {
       const count = known.unwritten
       await (now - known.writtenAt < FORGET_MS ? this.#countUp(event, count) : this.#write(event, count))

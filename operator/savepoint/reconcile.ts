@@ -1,5 +1,6 @@
 import type { SavepointReport } from '../../runtime/control/job-report.ts'
 import { errorReport, MillraceError } from '../../runtime/model/errors.ts'
+import type { ErrorReport } from '../../runtime/model/errors.ts'
 import { orderOf } from '../controller/leadership.ts'
 import { streamJobs } from '../api/stream-job.ts'
 import type { StreamJob } from '../api/stream-job.ts'
@@ -11,7 +12,7 @@ import type { ObjectRef } from '../kube/kube.ts'
 import { coordinatorOf } from './job-coordinator.ts'
 import type { SavepointParts } from './job-coordinator.ts'
 import { holdWhenDeleting, releaseSavepoint } from './release.ts'
-import { nextStatus, notesOf, writeStatus } from './status.ts'
+import { isOver, nextStatus, notesOf, requestId, writeStatus } from './status.ts'
 import type { SavepointAnswer } from './status.ts'
 
 const POLL_MS = 500
@@ -22,14 +23,11 @@ export async function reconcileSavepoint(parts: SavepointParts, ref: ObjectRef):
   if (savepoint === undefined) return {}
   if (savepoint.metadata.deletionTimestamp !== undefined) return releaseSavepoint(parts, savepoint)
   if ((await holdWhenDeleting(parts, savepoint)) === 'written') return {} // the write wakes us again
-  const { phase } = savepoint.status ?? {}
-  if (phase === 'Completed' || phase === 'Failed') return {}
-  // The id comes from the uid, so it need not be written before the coordinator is asked: a repeat has the same.
-  const id = `ssp-${savepoint.metadata.uid ?? ''}`
+  if (isOver(savepoint.status?.phase)) return {}
+  const id = requestId(savepoint)
   const answer = await askFor(parts, savepoint, id)
   const next = nextStatus(savepoint, id, answer, { now: parts.kube.now(), store: parts.store })
-  const isOver = next.phase === 'Completed' || next.phase === 'Failed'
-  return (await writeStatus(parts, savepoint, next, notesOf(id, answer, next))) === 'written' && isOver
+  return (await writeStatus(parts, savepoint, next, notesOf(id, answer, next))) === 'written' && isOver(next.phase)
     ? {}
     : { requeueAfterMs: POLL_MS }
 }
@@ -44,6 +42,8 @@ async function askFor(parts: SavepointParts, savepoint: StreamSavepoint, id: str
   const job = await unlessNotFound(
     parts.kube.get(streamJobs, { namespace: savepoint.metadata.namespace ?? '', name: savepoint.spec.job }),
   )
+  if (job === undefined && savepoint.status?.phase === 'InProgress')
+    return { kind: 'refused', error: jobGone(savepoint) }
   if (job === undefined)
     return { kind: 'notYet', why: `There is no StreamJob ${savepoint.spec.job} in this namespace.` }
   const kept = keptBySuspension(job)
@@ -79,6 +79,12 @@ async function askFor(parts: SavepointParts, savepoint: StreamSavepoint, id: str
     if (!(error instanceof MillraceError)) throw error
     return error.retriable ? { kind: 'notYet', why: error.message } : { kind: 'refused', error: errorReport(error) }
   }
+}
+
+/** Only its coordinator knew what became of it. */
+function jobGone({ spec }: StreamSavepoint): ErrorReport {
+  const message = `The StreamJob ${spec.job} was deleted before it could be asked whether the savepoint was completed.`
+  return { code: 'JOB_DELETED', message, domain: 'user', retriable: false }
 }
 
 /**

@@ -19,6 +19,15 @@ export type SavepointAnswer =
   | { kind: 'refused'; error: ErrorReport }
   | { kind: 'notYet'; why: string }
 
+export function isOver(phase: StreamSavepointStatus['phase'] | undefined): boolean {
+  return phase === 'Completed' || phase === 'Failed'
+}
+
+/** The name by which the coordinator knows the savepoint: it comes from the uid, so that a repeated request has the same. */
+export function requestId({ metadata }: Pick<StreamSavepoint, 'metadata'>): string {
+  return `ssp-${metadata.uid ?? ''}`
+}
+
 /** What is to be said of a savepoint after this answer. Pure. */
 export function nextStatus(
   savepoint: StreamSavepoint,
@@ -107,9 +116,8 @@ export async function writeStatus(
   let told: 'written' | 'later' = 'written'
   for (const note of notes)
     if ((await events.recordOnce(savepoint, { id: `${uid}-${note.reason}`, ...note })) === 'later') told = 'later'
-  const isOver = status.phase === 'Completed' || status.phase === 'Failed'
   const isInTime = kube.now() < Date.parse(before?.startedAt ?? creationTimestamp) + timeoutOf(savepoint)
-  if (told === 'later' && isOver && isInTime) return 'later'
+  if (told === 'later' && isOver(status.phase) && isInTime) return 'later'
   await kube.patchStatus(streamSavepoints, { namespace, name }, { metadata: { resourceVersion }, status })
   return 'written'
 }

@@ -24,6 +24,13 @@ export function decideDelete(observed: Observed): Decision {
   const operation = begin(observed, 'Delete', job.spec.deletion?.savepoint === 'Skip' ? 'removePods' : 'savepoint')
   if (pods.length === 0) return released(observed, operation)
   const deadline = Date.parse(job.metadata.deletionTimestamp ?? '') + deletionDeadlineMs(job)
+  const [unread] = observed.unreadSavepoints
+  if (unread !== undefined && operation.step === 'savepoint' && now < Date.parse(operation.deadline))
+    return working(operation, {
+      act: { kind: 'none' },
+      message: `The coordinator stays until StreamSavepoint ${unread} says what became of it.`,
+      requeueAfterMs: 500,
+    })
   if (now < deadline)
     return job.metadata.finalizers.includes(ORPHAN_FINALIZER)
       ? working(operation, { act: { kind: 'none' }, message: 'The pods are to stay.', requeueAfterMs: 500 })

@@ -1,6 +1,5 @@
 import type { JobReport } from '../../runtime/control/job-report.ts'
 import type { ErrorReport } from '../../runtime/model/errors.ts'
-import { FINALIZER } from '../api/stream-job.ts'
 import type { Operation, OperationType, StreamJobPhase } from '../api/stream-job.ts'
 import type { Pod } from '../kube/objects.ts'
 import { templateOf } from '../resources/template.ts'
@@ -75,15 +74,6 @@ export function isAtRest({ job, pods, problems, isDeferred, waitsFor }: Observed
 function nextStep(observed: Observed): Decision {
   const { job, wanted } = observed
   if (job.metadata.deletionTimestamp !== undefined) return decideDelete(observed)
-  if (job.metadata.finalizers?.includes(FINALIZER) !== true) {
-    return settled(observed, {
-      act: { kind: 'addFinalizer' },
-      phase: 'Pending',
-      reason: 'Accepted',
-      message: 'The job was seen.',
-      requeueAfterMs: 0,
-    })
-  }
   if (observed.keepSpec !== undefined) {
     const { taken } = observed.keepSpec
     return taken === undefined

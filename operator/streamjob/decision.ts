@@ -6,7 +6,6 @@ import type { Reason } from '../kube/reasons.ts'
 /** One step. Each may be done twice without harm. */
 export type Act =
   | { kind: 'none' }
-  | { kind: 'addFinalizer' }
   | { kind: 'keepSpec' }
   /** The ConfigMap in which an earlier operator kept specs. */
   | { kind: 'deleteLeftover' }

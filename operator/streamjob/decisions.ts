@@ -44,8 +44,6 @@ function didOf(act: Act): string {
   switch (act.kind) {
     case 'none':
       return 'nothing'
-    case 'addFinalizer':
-      return 'put its finalizer on the job'
     case 'keepSpec':
       return 'keep the spec'
     case 'deleteLeftover':

@@ -1,4 +1,4 @@
-import type { KeptRevision, LastGood, StreamJob, StreamJobSpec } from '../api/stream-job.ts'
+import type { KeptRevision, LastGood, StreamJob, StreamJobSpec, StreamJobStatus } from '../api/stream-job.ts'
 import { streamJobs } from '../api/stream-job.ts'
 import { isAlreadyExists, isConflict, isNotFound, unlessNotFound } from '../kube/errors.ts'
 import { isoSeconds } from '../kube/events.ts'
@@ -14,8 +14,8 @@ import { refusalFrom } from './refusal.ts'
 import type { Refused } from './refusal.ts'
 import { withinLimit, withRevision } from './revisions.ts'
 
-/** First the texts, then the status that names them, then what it does not name any more. */
-export async function keepSpec(kube: Kube, observed: Observed): Promise<Refused | undefined> {
+/** First the texts, then `status` with their names, then what it does not name any more. */
+export async function keepSpec(kube: Kube, observed: Observed, status: StreamJobStatus): Promise<Refused | undefined> {
   const { job, keepSpec: keep } = observed
   if (keep === undefined) return undefined
   const lastGood = { ...lastGoodAfter(observed), ...(keep.leftover === undefined ? {} : { leftover: keep.leftover }) }
@@ -36,9 +36,10 @@ export async function keepSpec(kube: Kube, observed: Observed): Promise<Refused 
   )
   await kube.patchStatus(streamJobs, refOf(job), {
     metadata: { resourceVersion: job.metadata.resourceVersion },
-    status: { lastGood, revisions: named, ...(keep.kind === 'newest' ? { rollbackTo: null } : {}) },
+    status: { ...status, lastGood, revisions: named, ...(keep.kind === 'newest' ? { rollbackTo: null } : {}) },
   })
-  await deleteUnnamed(kube, job, named)
+  // What the first spec of a job finds was left by a death before the status named it: it goes with the next one.
+  if ((job.status?.revisions ?? []).length > 0) await deleteUnnamed(kube, job, named)
   return undefined
 }
 

@@ -56,10 +56,14 @@ export function isListed(status: StreamJobStatus | undefined, hash: string): boo
 export async function readKept(kube: Kube, job: StreamJob): Promise<KeptSpecs> {
   const { lastGood, stable, rollbackTo, revisions = [] } = job.status ?? {}
   const isEarlier = revisions.length === 0 && lastGood !== undefined
-  const { specs, leftover } = isEarlier ? await readConfigMap(kube, job) : await readRevisions(kube, job)
   const ofRollback = isRolledBack(job.status) ? stable : undefined
   const named = [lastGood?.running, rollbackTo?.hash, ofRollback, lastGood?.hash, stable]
   const hashes = [...named, ...revisions.map(({ hash }) => hash)].flatMap((hash) => hash || [])
+  const { specs, leftover } = await (hashes.length === 0
+    ? NOTHING
+    : isEarlier
+      ? readConfigMap(kube, job)
+      : readRevisions(kube, job))
   const texts = new Map<string, StreamJobSpec>()
   for (const hash of hashes) {
     const spec = specs.find((one) => isSealed(one, hash))
@@ -76,6 +80,9 @@ export async function readKept(kube: Kube, job: StreamJob): Promise<KeptSpecs> {
     leftover,
   }
 }
+
+/** The status of a new job vouches for nothing, so nothing need be read. */
+const NOTHING: Kept = { specs: [], leftover: undefined }
 
 interface Kept {
   specs: readonly StreamJobSpec[]

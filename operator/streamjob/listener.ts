@@ -85,7 +85,8 @@ export class Listener {
       const askAgainAt = clock.now() + AGAIN_MS
       const heard = await this.#hear(listening)
       const restMs = (heard === 'same' ? askAgainAt : mayWakeAt) - clock.now()
-      if (restMs > 0) await sleep(clock, restMs)
+      // Longer only when the clock of the machine was set back.
+      if (restMs > 0) await sleep(clock, Math.min(restMs, AGAIN_MS))
       if (heard === 'same') continue
       if (this.#listening.get(key) !== listening) return
       if (heard === 'deaf') this.#deaf.set(key, listening.endpoint.host)

@@ -27,6 +27,7 @@ import { asTemplate, coordinatorAmong, isLiving, podsOfTemplate, withTemplates }
 import { blockedPod } from './pod-trouble.ts'
 import { restoreSource } from './restore-source.ts'
 import type { Rollout } from './rollout.ts'
+import { unreadSavepoints } from './unread-savepoints.ts'
 import { wantedOf, wantsToRun } from './wanted.ts'
 import type { Wanted } from './wanted.ts'
 
@@ -90,6 +91,7 @@ export async function observe(parts: ObserveParts, job: StreamJob): Promise<Obse
             coordinator: (await askCoordinator(parts, job, coordinatorAmong(pods, wanted.set.template))).view,
           },
     savepoint: coordinator.savepoint,
+    unreadSavepoints: await unreadSavepoints(parts, job, coordinator.endpoint, coordinator.view),
     waitsFor: wanted?.waitsFor,
   }
 }
@@ -275,7 +277,7 @@ async function askCoordinator(
   parts: ObserveParts,
   job: StreamJob,
   pod: Pod | undefined,
-): Promise<{ view: CoordinatorView; savepoint: SavepointReport | undefined }> {
+): Promise<{ view: CoordinatorView; endpoint?: JobEndpoint; savepoint: SavepointReport | undefined }> {
   const endpoint = pod === undefined ? undefined : endpointOf(parts, job, pod)
   // Pods are going: nothing that their coordinator says matters any more, and waiting for it takes from the deadline.
   const isRemoved =
@@ -290,7 +292,7 @@ async function askCoordinator(
     const report: JobReport = await parts.jobClient.report(endpoint)
     const asksForSavepoint = operation?.type === 'Upgrade' && operation.step === 'savepoint'
     const savepoint = asksForSavepoint ? await parts.jobClient.savepoint(endpoint, savepointId(operation)) : undefined
-    return { view: { kind: 'reached', report }, savepoint }
+    return { view: { kind: 'reached', report }, endpoint, savepoint }
   } catch (error) {
     if (!(error instanceof MillraceError)) throw error
     return { view: { kind: 'unreachable', why: errorReport(error) }, savepoint: undefined }

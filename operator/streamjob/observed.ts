@@ -56,6 +56,8 @@ export interface Observed {
   successor: { address: string | undefined; coordinator: CoordinatorView } | undefined
   /** What the coordinator says of the savepoint of the operation under way. */
   savepoint: SavepointReport | undefined
+  /** StreamSavepoints of which the coordinator knows more than they say; empty unless the job is being deleted. */
+  unreadSavepoints: readonly string[]
   /** Something outside that the job needs before it may start: a DruidDatasource, a savepoint. */
   waitsFor: ErrorReport | undefined
 }

@@ -4,7 +4,7 @@ import type { ReconcileResult } from '../controller/controller.ts'
 import { orderOf } from '../controller/leadership.ts'
 import type { Leadership } from '../controller/leadership.ts'
 import { FINALIZER, streamJobs } from '../api/stream-job.ts'
-import type { StreamJob } from '../api/stream-job.ts'
+import type { StreamJob, StreamJobStatus } from '../api/stream-job.ts'
 import { isAlreadyExists, isConflict, isNotFound, unlessNotFound } from '../kube/errors.ts'
 import type { EventNote, EventRecorder } from '../kube/events.ts'
 import type { ObjectRef } from '../kube/kube.ts'
@@ -16,7 +16,7 @@ import { coordinatorService, tokenSecret } from '../resources/job-objects.ts'
 import { JOB_PORTS } from '../resources/job-pod.ts'
 import type { SavepointSchedule } from '../savepoint/schedule.ts'
 import { decide, isAtRest } from './decide.ts'
-import type { Act, Decision } from './decision.ts'
+import type { Decision } from './decision.ts'
 import { deleteLeftover, keepSpec } from './keep-spec.ts'
 import { endpointOf, observe } from './observe.ts'
 import type { ObserveParts } from './observe.ts'
@@ -29,9 +29,11 @@ import type { Refused } from './refusal.ts'
 import type { Isolation } from './isolation.ts'
 import type { Listener } from './listener.ts'
 import { statusOf } from './status.ts'
+import type { StatusPace } from './status-pace.ts'
 import type { Teller } from './tell.ts'
 import { tellingOf } from './untold.ts'
 import { withShortTexts } from '../kube/short-texts.ts'
+import { hasUntold, TELL_AGAIN_MS, TELLING_PATIENCE_MS } from '../kube/tell-untold.ts'
 import { textWithoutNulls } from '../kube/text-without-nulls.ts'
 
 export interface StreamJobParts extends ObserveParts {
@@ -39,15 +41,11 @@ export interface StreamJobParts extends ObserveParts {
   teller: Teller
   isolation: Isolation
   schedule: SavepointSchedule
+  pace: StatusPace
   listener: Listener
   leadership: Leadership
   logger: Logger
 }
-
-/** While something is untold, the job is looked at again after this time at the latest. */
-const TELL_AGAIN_MS = 1_000
-/** So long after its deadline a deletion waits for nobody, not even for an Event that cannot be written. */
-const TELLING_PATIENCE_MS = 30_000
 
 /** observe → decide → status (the intent) → one act. Everything a later pass needs is in the status. */
 export async function reconcileStreamJob(parts: StreamJobParts, ref: ObjectRef): Promise<ReconcileResult> {
@@ -56,20 +54,36 @@ export async function reconcileStreamJob(parts: StreamJobParts, ref: ObjectRef):
     parts.listener.forget(ref)
     return {}
   }
+  if (!hasFinalizer(read) && read.metadata.deletionTimestamp === undefined) {
+    await setFinalizers(parts, read, [...(read.metadata.finalizers ?? []), FINALIZER])
+    return { requeueAfterMs: 0 }
+  }
   const job = await parts.teller.tell(read)
   const observed = await observe(parts, job)
   const decision = decide(observed)
-  const current = await writeStatus(parts, observed, decision)
+  const current = await intend(parts, observed, decision)
   if (decision.act.kind === 'release') return release(parts, { ...observed, job: current.job }, decision)
-  const refusal = await carryOut(parts, { ...observed, job: current.job }, decision.act)
+  const refusal = await carryOut(parts, { ...observed, job: current.job }, decision)
   if (refusal === undefined) {
     const next = hasWrittenJob(decision) ? requeueAfter(decision) : await tell(parts, current, decision)
-    const looksIn = rest(parts, { ...observed, job: current.job }, decision) ?? next
+    const looksIn = sooner(rest(parts, { ...observed, job: current.job }, decision) ?? next, current.heldBackMs)
     return isSteady(decision) ? sooner(looksIn, await parts.schedule.keep(current.job)) : looksIn
   }
   parts.listener.forget(ref)
   const outcome = refused(observed, decision, refusal)
   return tell(parts, await writeStatus(parts, { ...observed, job: current.job }, outcome), outcome)
+}
+
+/** Before anything is created that would have to be taken away again. */
+function hasFinalizer({ metadata }: StreamJob): boolean {
+  return metadata.finalizers?.includes(FINALIZER) === true
+}
+
+/** What an act needs in the status before it. A spec is kept with the status that names it, in one. */
+function intend(parts: StreamJobParts, observed: Observed, decision: Decision): Promise<Written> {
+  return decision.act.kind === 'keepSpec'
+    ? Promise.resolve({ job: observed.job, lasting: [] })
+    : writeStatus(parts, observed, decision)
 }
 
 /** The job runs, and nothing is under way: savepoints can be taken. */
@@ -99,25 +113,31 @@ async function release(parts: StreamJobParts, observed: Observed, decision: Deci
   const job = await parts.teller.tell(observed.job)
   const { deletionTimestamp = '' } = job.metadata
   const patienceEnds = Date.parse(deletionTimestamp) + deletionDeadlineMs(job) + TELLING_PATIENCE_MS
-  if (isUntold(job) && observed.now < patienceEnds) return { requeueAfterMs: TELL_AGAIN_MS }
-  await carryOut(parts, { ...observed, job }, decision.act)
+  if (hasUntold(job) && observed.now < patienceEnds) return { requeueAfterMs: TELL_AGAIN_MS }
+  await carryOut(parts, { ...observed, job }, decision)
   return requeueAfter(decision)
 }
 
 /** Then the version that is known is an old one: the next pass, which is made at once, tells. */
 function hasWrittenJob({ act }: Decision): boolean {
-  return act.kind === 'keepSpec' || act.kind === 'deleteLeftover' || act.kind === 'addFinalizer'
+  return act.kind === 'keepSpec' || act.kind === 'deleteLeftover'
 }
 
 /** After the act, which waits for no Event. */
 async function tell(parts: StreamJobParts, { job, lasting }: Written, decision: Decision): Promise<ReconcileResult> {
   for (const note of lasting) await parts.events.record(job, note)
-  if (!isUntold(await parts.teller.tell(job))) return requeueAfter(decision)
+  const told = await parts.teller.tell(job)
+  if (!hasUntold(told)) return waiting(decision, told)
   return { requeueAfterMs: Math.min(decision.requeueAfterMs ?? TELL_AGAIN_MS, TELL_AGAIN_MS) }
 }
 
-function isUntold({ status }: StreamJob): boolean {
-  return (status?.untold ?? []).length > 0
+/** A pass that only waits has another one made in time: what it has written itself need not wake it. */
+function waiting(decision: Decision, { metadata }: StreamJob): ReconcileResult {
+  const result = requeueAfter(decision)
+  const isWaiting = decision.act.kind === 'none' && result.requeueAfterMs !== undefined
+  return isWaiting && metadata.resourceVersion !== undefined
+    ? { ...result, settledAt: metadata.resourceVersion }
+    : result
 }
 
 function requeueAfter(decision: Decision): ReconcileResult {
@@ -127,35 +147,49 @@ function requeueAfter(decision: Decision): ReconcileResult {
 interface Written {
   job: StreamJob
   lasting: readonly EventNote[]
+  /** After how many ms the status is to be written, when that was held back. */
+  heldBackMs?: number
 }
 
 /**
  * Writes only what differs, on the version that the decision was made on: a conflict ends the pass before its act. With
  * it goes what is to be told of it.
  */
-async function writeStatus({ kube }: StreamJobParts, observed: Observed, decision: Decision): Promise<Written> {
+async function writeStatus({ kube, pace }: StreamJobParts, observed: Observed, decision: Decision): Promise<Written> {
   const { job } = observed
-  const next = statusOf(observed, decision)
-  const { untold, lasting } = tellingOf(observed, decision, next)
-  const status = withShortTexts({ ...next, untold: untold.length === 0 ? null : untold })
+  const { next, status, lasting } = statusAfter(observed, decision)
   if (textWithoutNulls(status) === textWithoutNulls(job.status ?? {})) return { job, lasting }
-  const { resourceVersion } = job.metadata
+  const { resourceVersion, uid = '' } = job.metadata
+  if (decision.act.kind === 'none') {
+    const heldBackMs = pace.heldBackMs(uid, { before: job.status ?? {}, next, now: observed.now })
+    // The Events that follow from it wait, too.
+    if (heldBackMs > 0) return { job, lasting: [], heldBackMs }
+  }
+  pace.written(uid, observed.now)
   return { job: await kube.patchStatus(streamJobs, refOf(job), { metadata: { resourceVersion }, status }), lasting }
 }
 
+function statusAfter(
+  observed: Observed,
+  decision: Decision,
+): { next: StreamJobStatus; status: StreamJobStatus; lasting: readonly EventNote[] } {
+  const next = statusOf(observed, decision)
+  const { untold, lasting } = tellingOf(observed, decision, next)
+  return { next, status: withShortTexts({ ...next, untold: untold.length === 0 ? null : untold }), lasting }
+}
+
 /** Resolves with why the act was refused for good, undefined when it was done. */
-async function carryOut(parts: StreamJobParts, observed: Observed, act: Act): Promise<Refused | undefined> {
+async function carryOut(parts: StreamJobParts, observed: Observed, decision: Decision): Promise<Refused | undefined> {
   const { job } = observed
+  const { act } = decision
   switch (act.kind) {
     case 'none':
       await keepIsolated(parts, job)
       return undefined
-    case 'addFinalizer':
-      await setFinalizers(parts, job, [...(job.metadata.finalizers ?? []), FINALIZER])
-      return undefined
     case 'release':
       parts.isolation.forget(job.metadata.uid ?? '')
       parts.schedule.forget(job.metadata.uid ?? '')
+      parts.pace.forget(job.metadata.uid ?? '')
       await setFinalizers(
         parts,
         job,
@@ -163,7 +197,7 @@ async function carryOut(parts: StreamJobParts, observed: Observed, act: Act): Pr
       )
       return undefined
     case 'keepSpec':
-      return keepSpec(parts.kube, observed)
+      return keepSpec(parts.kube, observed, statusAfter(observed, decision).status)
     case 'deleteLeftover':
       await deleteLeftover(parts.kube, job)
       return undefined

@@ -3,6 +3,7 @@ import { streamJobs } from '../api/stream-job.ts'
 import type { OperatorMetrics } from '../controller/metrics.ts'
 import type { EventRecorder } from '../kube/events.ts'
 import type { Kube } from '../kube/kube.ts'
+import { tellUntold } from '../kube/tell-untold.ts'
 import { recordSavepoint } from '../savepoint/record.ts'
 
 const REMEMBERED = 2_000
@@ -28,18 +29,8 @@ export class Teller {
   }
 
   /** Resolves with the job as it is then: whatever its status still lists is to be told again later. */
-  async tell(job: StreamJob): Promise<StreamJob> {
-    const untold = job.status?.untold ?? []
-    if (untold.length === 0) return job
-    const left: Untold[] = []
-    for (const one of untold) if ((await this.#tellOne(job, one)) === 'later') left.push(one)
-    if (left.length === untold.length) return job
-    const { namespace = '', name, resourceVersion } = job.metadata
-    return this.#parts.kube.patchStatus(
-      streamJobs,
-      { namespace, name },
-      { metadata: { resourceVersion }, status: { untold: left.length === 0 ? null : left } },
-    )
+  tell(job: StreamJob): Promise<StreamJob> {
+    return tellUntold(this.#parts.kube, streamJobs, job, (one: Untold) => this.#tellOne(job, one))
   }
 
   async #tellOne(job: StreamJob, one: Untold): Promise<'written' | 'later'> {

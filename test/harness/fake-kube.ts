@@ -166,6 +166,19 @@ export class FakeKube implements Kube {
     this.#finishOrKeep(resource.plural, key, object)
   }
 
+  /** As the garbage collector does with an object that comes when its owner has gone. */
+  collectGarbage(): void {
+    const uids = new Set([...this.objects.values()].map(({ metadata }) => metadata.uid))
+    for (const [key, { metadata }] of [...this.objects]) {
+      const owners = metadata.ownerReferences ?? []
+      const object = this.objects.get(key)
+      if (object === undefined || owners.length === 0 || owners.some(({ uid }) => uids.has(uid))) continue
+      const going = copy(object)
+      going.metadata.deletionTimestamp ??= new Date(this.now()).toISOString()
+      this.#finishOrKeep(key.slice(0, key.indexOf('/')), key, going)
+    }
+  }
+
   peek<T extends KubeObject>(resource: ResourceType<T>, ref: ObjectRef): T | undefined {
     return this.objects.get(keyOf(resource, ref)) as T | undefined
   }

@@ -2,8 +2,10 @@ import type { TokenKeys } from '../../operator/resources/job-token.ts'
 import { planJob } from '../../runtime/front/planned-job.ts'
 import { subtasksOf } from '../../runtime/plan/chaining.ts'
 import { anyConnectors } from './any-connectors.ts'
-import type { JobReport, JobTarget, SavepointReport } from '../../runtime/control/job-report.ts'
+import type { JobReport, JobTarget, SavepointReport, SavepointRequest } from '../../runtime/control/job-report.ts'
 import { MillraceError } from '../../runtime/model/errors.ts'
+import type { Order } from '../../runtime/model/job.ts'
+import { isOlder, newerOf, outdated } from '../../runtime/model/order.ts'
 import type { StreamJob, StreamJobSpec } from '../../operator/api/stream-job.ts'
 import { API_VERSION, streamJobs } from '../../operator/api/stream-job.ts'
 import { UNCONTESTED } from '../../operator/controller/leadership.ts'
@@ -27,9 +29,12 @@ import { Isolation } from '../../operator/streamjob/isolation.ts'
 import { Listener } from '../../operator/streamjob/listener.ts'
 import { reconcileStreamJob } from '../../operator/streamjob/reconcile.ts'
 import { Rollout } from '../../operator/streamjob/rollout.ts'
+import { StatusPace } from '../../operator/streamjob/status-pace.ts'
 import { Teller } from '../../operator/streamjob/tell.ts'
 import { eventTexts } from './certification/facts.ts'
 import { isCrash, Strike } from './certification/strike.ts'
+import { startOperator } from '../../operator/operator.ts'
+import type { RunningOperator } from '../../operator/operator.ts'
 import { FakeKube } from './fake-kube.ts'
 import { ManualClock } from './manual-clock.ts'
 import { runningReport } from './running-report.ts'
@@ -61,6 +66,8 @@ export function countsSpec(changes: Partial<StreamJobSpec> = {}): StreamJobSpec 
 /** What survives every pod: the checkpoint store. */
 interface Store {
   attempt: number
+  /** What was obeyed last. */
+  order: Order | undefined
   savepoints: Map<string, SavepointReport>
   savepointsTaken: number
 }
@@ -80,6 +87,7 @@ interface Operator {
   teller: Teller
   isolation: Isolation
   schedule: SavepointSchedule
+  pace: StatusPace
 }
 
 /**
@@ -90,7 +98,7 @@ interface Operator {
 export class OperatorWorld implements JobClient {
   readonly clock = new ManualClock()
   readonly kube = new FakeKube(() => this.clock.now())
-  readonly store: Store = { attempt: 0, savepoints: new Map(), savepointsTaken: 0 }
+  readonly store: Store = { attempt: 0, order: undefined, savepoints: new Map(), savepointsTaken: 0 }
   readonly targets: JobTarget[] = []
   tokenKeys: TokenKeys = ['k'.repeat(32)]
   addressing: 'podIP' | 'service' = 'podIP'
@@ -194,7 +202,7 @@ export class OperatorWorld implements JobClient {
   }
 
   #newOperator(): Operator {
-    const { clock } = this
+    const clock = this.#strike.clockOf(this.clock)
     const kube = this.#strike.guard<Kube>('API server', this.kube)
     const metrics = new OperatorMetrics()
     const events = new EventRecorder({ kube, clock, logger: silentLogger, instance: 'test' })
@@ -206,7 +214,22 @@ export class OperatorWorld implements JobClient {
       teller: new Teller({ kube, events, metrics, store: 'file:///checkpoints' }),
       isolation: new Isolation({ kube, settings: this.settings() }),
       schedule: new SavepointSchedule({ kube, events }),
+      pace: new StatusPace(),
     }
+  }
+
+  /** The whole operator, which passes as its watches and timers have it. */
+  startControllers(): RunningOperator {
+    return startOperator({
+      kube: this.#strike.watched(this.kube, this.clock),
+      clock: this.clock,
+      jobClient: this,
+      rng: { next: () => 0.5, id: () => 'test' },
+      logger: silentLogger,
+      connectors: jobConnectors,
+      druids: () => ({ find: () => undefined }),
+      settings: { tokenKeys: this.tokenKeys, rolloutLimit: 1, pods: this.settings() },
+    })
   }
 
   settings(): PodSettings {
@@ -276,10 +299,10 @@ export class OperatorWorld implements JobClient {
     if (this.isForgetful) this.restartOperator()
     try {
       const { requeueAfterMs } = await reconcile(this.#operator)
-      if (!this.#strike.isDead) await this.#scrape()
+      if (this.#strike.state === 'lives') await this.#scrape()
       return requeueAfterMs
     } catch (error) {
-      if (!this.#strike.isDead && !isCrash(error)) await this.#scrape()
+      if (this.#strike.state === 'lives' && !isCrash(error)) await this.#scrape()
       if (isConflict(error)) return 50
       throw error
     }
@@ -362,6 +385,7 @@ export class OperatorWorld implements JobClient {
     const coordinator = this.#step(at)
     const told = this.refusesTarget(target, coordinator.image)
     if (told !== undefined) throw new CoordinatorRefusal('PUT /v1/target was refused', 422, told)
+    this.#obey('the target', target.order)
     const { report } = coordinator
     if (report.phase === 'failed' && report.targetRevision !== target.revision)
       Object.assign(report, { phase: 'waiting', error: null, runningWorkers: [] })
@@ -370,8 +394,9 @@ export class OperatorWorld implements JobClient {
     return this.report(at)
   }
 
-  async requestSavepoint(at: JobEndpoint, { id }: { id: string }): Promise<SavepointReport> {
+  async requestSavepoint(at: JobEndpoint, { id, order }: SavepointRequest): Promise<SavepointReport> {
     const { report } = this.#step(at)
+    this.#obey(`the savepoint ${id}`, order)
     const known = this.store.savepoints.get(id)
     if (known !== undefined) return known
     this.store.savepointsTaken += 1
@@ -408,6 +433,13 @@ export class OperatorWorld implements JobClient {
   async deleteSavepoint(at: JobEndpoint, id: string): Promise<void> {
     this.#step(at)
     this.store.savepoints.delete(id)
+  }
+
+  /** As the real one does. */
+  #obey(what: string, order: Order | undefined): void {
+    const { order: seen } = this.store
+    if (order !== undefined && seen !== undefined && isOlder(order, seen)) throw outdated(what, order, seen)
+    this.store.order = newerOf(order, seen)
   }
 
   #pods(): Pod[] {

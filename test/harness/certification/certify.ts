@@ -3,7 +3,7 @@ import { differencesBetween } from './differences.ts'
 import type { Call, Mishap, Peer } from './mishaps.ts'
 import { play } from './story.ts'
 import type { Played, Scene, Story } from './story.ts'
-import { Strike } from './strike.ts'
+import { driveFor, Strike } from './strike.ts'
 
 /** A run that has not ended as the uninterrupted one. */
 export interface Difference {
@@ -39,13 +39,15 @@ interface Uninterrupted {
 }
 
 export function certifiable<S extends Scene>(story: Story<S>): Certifiable {
-  let whole: Promise<Uninterrupted> | undefined
+  const wholes = new Map<string, Promise<Uninterrupted>>()
   const { name, peers } = story
   return {
     name,
     peers,
     certify: async (mishap, choose) => {
-      whole ??= uninterrupted(story)
+      const drive = driveFor(mishap)
+      const whole = wholes.get(drive) ?? uninterrupted(story, drive)
+      wholes.set(drive, whole)
       const { played, calls } = await whole
       const points = calls.filter(mishap.strikes).length
       const chosen = choose(points)
@@ -62,12 +64,12 @@ export function certifiable<S extends Scene>(story: Story<S>): Certifiable {
 }
 
 /** The run that the others are compared with; a second one must be its equal. */
-async function uninterrupted<S extends Scene>(story: Story<S>): Promise<Uninterrupted> {
-  const strike = new Strike()
+async function uninterrupted<S extends Scene>(story: Story<S>, drive: 'passes' | 'watches'): Promise<Uninterrupted> {
+  const strike = new Strike(undefined, 0, drive)
   const played = await play(story, strike)
   if (played.wrong !== undefined)
     throw new Error(`${story.name}, uninterrupted: ${played.wrong}; ${JSON.stringify(played.facts)}`)
-  if (!isDeepStrictEqual(await play(story, new Strike()), played))
+  if (!isDeepStrictEqual(await play(story, new Strike(undefined, 0, drive)), played))
     throw new Error(`${story.name} ends differently each time`)
   return { played, calls: strike.calls }
 }

@@ -2,9 +2,14 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Mishap } from './mishaps.ts'
 import type { Played } from './story.ts'
 
+/** No mishap here keeps anybody for longer. */
+const LONGEST_DELAY_MS = 60_000
+
 /** What differs between a run with a mishap and the one without, in words and values. */
 export function differencesBetween(whole: Played, run: Played, mishap: Mishap): string[] {
   const what = run.wrong === undefined ? [] : [run.wrong]
+  const delayMs = run.tookMs - whole.tookMs
+  if (delayMs > LONGEST_DELAY_MS) what.push(`takes ${Math.round(delayMs / 1000)} s longer`)
   for (const [name, wanted] of Object.entries(whole.facts)) {
     const { [name]: seen } = run.facts
     const got = name === 'events' ? withoutReports(mishap, seen as string[], wanted as string[]) : seen
@@ -26,10 +31,10 @@ type Counts = Readonly<Record<string, number>>
  * A counter lives in its process: where that dies between what it has counted and the next look of Prometheus, one is
  * lost. None is ever counted twice.
  */
-function isDeadWithItsCount({ error }: Mishap, got: Counts, wanted: Counts): boolean {
+function isDeadWithItsCount({ fate }: Mishap, got: Counts, wanted: Counts): boolean {
   const total = (counts: Counts): number => Object.values(counts).reduce((sum, count) => sum + count, 0)
   return (
-    error === 'death' &&
+    (fate.kind === 'death' || fate.kind === 'freeze') &&
     total(got) === total(wanted) - 1 &&
     Object.entries(got).every(([labels, count]) => count <= (wanted[labels] ?? 0))
   )

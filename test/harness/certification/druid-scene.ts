@@ -1,10 +1,9 @@
 import type { Reconcile } from '../../../operator/controller/controller.ts'
-import { UNCONTESTED } from '../../../operator/controller/leadership.ts'
 import { configuredDruids } from '../../../operator/druid/configured-druids.ts'
 import type { DruidClient } from '../../../operator/druid/druid-client.ts'
 import { druidDatasources } from '../../../operator/druid/druid-datasource.ts'
 import type { DruidDatasource, DruidDatasourceSpec } from '../../../operator/druid/druid-datasource.ts'
-import type { DruidEndpoints } from '../../../operator/druid/druid-reconcile-parts.ts'
+import type { KnownDruid } from '../../../operator/druid/druid-reconcile-parts.ts'
 import { druidReconciler } from '../../../operator/druid/reconcile.ts'
 import { conditionOf } from '../../../operator/druid/status.ts'
 import { ORDER_KEY } from '../../../operator/druid/supervisor-spec.ts'
@@ -28,13 +27,13 @@ export class DruidScene implements Scene {
   readonly #clock = new ManualClock()
   readonly #kube = new FakeKube(() => this.#clock.now())
   readonly #strike: Strike
-  readonly #endpoints: DruidEndpoints
+  readonly #known: KnownDruid
   #reconcile: Reconcile
 
-  private constructor(strike: Strike, druid: FakeDruid, endpoints: DruidEndpoints) {
+  private constructor(strike: Strike, druid: FakeDruid, known: KnownDruid) {
     this.#strike = strike
     this.druid = druid
-    this.#endpoints = endpoints
+    this.#known = known
     this.#reconcile = this.#newOperator()
   }
 
@@ -42,8 +41,7 @@ export class DruidScene implements Scene {
     const druid = new FakeDruid()
     const known = configuredDruids({ default: { routerUrl: await druid.start() } }).find('default')
     if (known === undefined) throw new Error('the Druid of the scene is not configured')
-    const guarded = strike.guard<DruidClient>('Druid', known.client())
-    const scene = new DruidScene(strike, druid, { find: () => ({ ...known, client: () => guarded }) })
+    const scene = new DruidScene(strike, druid, known)
     await scene.#kube.create(druidDatasources, resource)
     return scene
   }
@@ -101,6 +99,10 @@ export class DruidScene implements Scene {
     this.#reconcile = this.#newOperator()
   }
 
+  now(): number {
+    return this.#clock.now()
+  }
+
   facts(): Facts {
     const supervisor = this.druid.supervisors.get(REF.name)
     return {
@@ -119,14 +121,15 @@ export class DruidScene implements Scene {
   }
 
   #newOperator(): Reconcile {
-    const clock = this.#clock
+    const clock = this.#strike.clockOf(this.#clock)
+    const client = this.#strike.guard<DruidClient>('Druid', this.#known.client())
     const kube = this.#strike.guard<Kube>('API server', this.#kube)
     return druidReconciler({
       kube,
       clock,
       events: new EventRecorder({ kube, clock, logger: silentLogger, instance: 'test' }),
-      leadership: UNCONTESTED,
-      druids: this.#endpoints,
+      leadership: this.#strike.leadership(),
+      druids: { find: () => ({ ...this.#known, client: () => client }) },
     })
   }
 }

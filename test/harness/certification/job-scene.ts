@@ -2,6 +2,7 @@ import { API_VERSION, streamJobs } from '../../../operator/api/stream-job.ts'
 import type { StreamJobPhase, StreamJobSpec } from '../../../operator/api/stream-job.ts'
 import { streamSavepoints } from '../../../operator/api/stream-savepoint.ts'
 import type { StreamSavepoint } from '../../../operator/api/stream-savepoint.ts'
+import type { RunningOperator } from '../../../operator/operator.ts'
 import type { JobReport } from '../../../runtime/control/job-report.ts'
 import { countsSpec, OperatorWorld, REF } from '../operator-world.ts'
 import { eventTexts, objectNames, withoutTimes } from './facts.ts'
@@ -9,6 +10,8 @@ import type { Facts, Scene } from './story.ts'
 import { onePass } from './story.ts'
 import type { Strike } from './strike.ts'
 
+/** So long the controllers work between two acts of the others. */
+const STEP_MS = 1_000
 const ASKED = { namespace: REF.namespace, name: 'asked' }
 
 /** A StreamJob, the StreamSavepoint that somebody may ask of it, and their operator. */
@@ -17,10 +20,14 @@ export class JobScene implements Scene {
   /** A coordinator that reports, before it is heard. */
   onReport: (report: JobReport) => void = () => undefined
   readonly #strike: Strike
+  /** Where watches, and not the story, have passes made. */
+  readonly #controllers: RunningOperator | undefined
 
   constructor(strike: Strike) {
     this.#strike = strike
     this.world = new OperatorWorld(strike)
+    this.world.leadership = strike.leadership()
+    if (strike.drive === 'watches') this.#controllers = this.world.startControllers()
     this.world.isForgetful = false
     this.world.afterReport = (report) => {
       checkpointed(report)
@@ -78,19 +85,30 @@ export class JobScene implements Scene {
   }
 
   async pass(): Promise<number | undefined> {
+    if (this.#controllers !== undefined) return STEP_MS
     const jobMs = await this.world.pass()
     if (this.savepoint() === undefined) return jobMs
     const savepointMs = await this.world.savepointPass(ASKED)
     return Math.min(jobMs ?? Infinity, savepointMs ?? 1000)
   }
 
+  async stop(): Promise<void> {
+    await this.#controllers?.stop()
+  }
+
   async liveOn(ms: number): Promise<void> {
     this.world.kubelet()
+    this.world.kube.collectGarbage()
     await this.world.clock.advance(ms)
   }
 
   restartOperator(): void {
+    this.world.leadership = this.#strike.leadership()
     this.world.restartOperator()
+  }
+
+  now(): number {
+    return this.world.clock.now()
   }
 
   facts(): Facts {
@@ -118,7 +136,7 @@ function lastTarget({ targets }: OperatorWorld): unknown {
 }
 
 /** Has a checkpoint, as every attempt that has run for a while. */
-function checkpointed(report: JobReport): void {
+export function checkpointed(report: JobReport): void {
   if (report.phase !== 'running') return
   const { attempt } = report
   report.checkpoint = {

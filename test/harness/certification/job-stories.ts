@@ -8,7 +8,7 @@ import type { Strike } from './strike.ts'
 type JobStory = Story<JobScene>
 type Act = JobStory['acts'][number]
 
-const PEERS = ['API server', 'coordinator'] as const
+const PEERS = ['API server', 'coordinator', 'watch'] as const
 
 const created = async (strike: Strike): Promise<JobScene> => {
   const scene = new JobScene(strike)

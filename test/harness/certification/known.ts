@@ -4,44 +4,16 @@ interface Known {
   /** A fault waits to be mended; what lies in the nature of the mishap stays. */
   kind: 'fault' | 'nature'
   story: RegExp
+  /** Absent: all. */
+  mishap?: RegExp
   call: RegExp
   /** What differs, as `differencesBetween` says it. */
   what: RegExp
   why: string
 }
 
-const DATASOURCE = /supervisor|Druid/
-
 /** An entry goes with the last difference that it explains: a run of all stories names those that explain none. */
 export const KNOWN: readonly Known[] = [
-  {
-    kind: 'fault',
-    story: DATASOURCE,
-    call: /^create events/,
-    what: /^events: lost \[".*"\], more \[\]$/s,
-    why: 'an Event of a DruidDatasource that the API server does not take is lost: nothing keeps it until it is written, as `status.untold` does for a StreamJob',
-  },
-  {
-    kind: 'fault',
-    story: /^create a supervisor$/,
-    call: /./,
-    what: /^events: .*Updated: sent the specification/s,
-    why: 'between the call and the status, the intent does not say that the supervisor was to be created, so the next pass says that it was updated',
-  },
-  {
-    kind: 'fault',
-    story: /^set retention and compaction/,
-    call: /./,
-    what: /^events: lost \["Normal Configured: set/,
-    why: 'an operator that dies between setting it and saying so is followed by one that finds it set and says nothing',
-  },
-  {
-    kind: 'fault',
-    story: /^delete during savepoint$/,
-    call: /./,
-    what: /^savepoint: .*There is no StreamJob counts|^events: lost \["Normal SavepointCompleted/s,
-    why: 'the deletion of a job does not wait for a StreamSavepoint that is under way: its coordinator, which alone knows that it was taken, is gone before the next question, and the object waits until its timeout',
-  },
   {
     kind: 'nature',
     story: /^update that makes Druid lose the supervisor$/,
@@ -56,15 +28,45 @@ export const KNOWN: readonly Known[] = [
     what: /^(status|events): .*was gone after the specification had been sent/s,
     why: "Druid's own words were lost with its answer",
   },
+  {
+    kind: 'nature',
+    story: /supervisor/,
+    mishap: /^the leader is frozen$/,
+    call: /^applySupervisor/,
+    what: /^\d restarts instead of \d$|^supervisor: restarts \d instead of \d$|^versions: \d instead of \d$/,
+    why: 'Druid compares no versions: it takes a specification that comes late, and restarts its tasks since the mark of the sender is another',
+  },
+  {
+    kind: 'nature',
+    story: /./,
+    mishap: /^it falls silent$/,
+    call: /./,
+    what: /^takes (8[89]|9\d) s longer$/,
+    why: 'a change is met when the silence of the watch is: a client cannot tell it from peace for 90 s',
+  },
+  {
+    kind: 'nature',
+    story: /^delete during recover the coordinator$/,
+    mishap: /^(told late|it ends.*|it breaks|it falls silent)$/,
+    call: /streamjobs/,
+    what: /^events: lost \["Warning StoppedWithoutSavepoint.*more \["Normal FinalSavepoint|^target: desiredState "suspended"/s,
+    why: 'the deletion is met when the coordinator is there again, and so gets a savepoint',
+  },
 ]
 
 /** What explains a difference, each of its parts; undefined when something of it is not explained. */
 export function knownFor(
-  { story }: Pick<Verdict, 'story'>,
+  { story, mishap }: Pick<Verdict, 'story' | 'mishap'>,
   { call, what }: Omit<Difference, 'point'>,
 ): readonly Known[] | undefined {
   const found = what.map((one) =>
-    KNOWN.find((known) => known.story.test(story) && known.call.test(call) && known.what.test(one)),
+    KNOWN.find(
+      (known) =>
+        known.story.test(story) &&
+        (known.mishap?.test(mishap) ?? true) &&
+        known.call.test(call) &&
+        known.what.test(one),
+    ),
   )
   return found.every((one) => one !== undefined) ? [...new Set(found)] : undefined
 }

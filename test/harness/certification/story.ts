@@ -14,6 +14,8 @@ export interface Scene {
   /** Another process with an empty memory takes the place of the operator. */
   restartOperator(): void
   facts(): Facts
+  /** By the clock of the API server. */
+  now(): number
   stop?(): Promise<void>
 }
 
@@ -31,6 +33,8 @@ export interface Story<S extends Scene = Scene> {
 }
 
 export interface Played {
+  /** How long it took, by the clock of the API server. */
+  tookMs: number
   /** Why the story has not ended as it should. */
   wrong: string | undefined
   facts: Facts
@@ -39,6 +43,8 @@ export interface Played {
 const MOST_PASSES = 400
 /** An error that is no conflict: about as long as the work queue waits at first. */
 const BACK_OFF_MS = 500
+/** Another operator does not take over sooner. */
+const LEASE_MS = 15_000
 const SHORTEST_MS = 100
 /** Nothing has changed in so many passes: nothing will. */
 const QUIET_PASSES = 3
@@ -48,9 +54,12 @@ export async function play<S extends Scene>(story: Story<S>, strike: Strike): Pr
   const scene = await story.begin(strike)
   try {
     strike.arm()
-    const isOver = await playToTheEnd(story, scene, strike)
+    const startedAt = scene.now()
+    let isOver = await playToTheEnd(story, scene, strike)
+    const tookMs = scene.now() - startedAt
+    if (isOver && (await strike.wake())) isOver = await playToTheEnd({ ...story, acts: [] }, scene, strike)
     const facts = scene.facts()
-    return { wrong: isOver ? story.wrong?.(scene) : 'is not over', facts }
+    return { tookMs, wrong: isOver ? story.wrong?.(scene) : 'is not over', facts }
   } finally {
     await scene.stop?.()
   }
@@ -75,13 +84,14 @@ async function playToTheEnd<S extends Scene>(story: Story<S>, scene: S, strike: 
 export async function onePass(scene: Scene, strike: Strike): Promise<void> {
   let nextMs: number | undefined
   try {
-    nextMs = await scene.pass()
+    nextMs = await strike.untilFrozen(scene.pass())
   } catch (error) {
     if (!(error instanceof MillraceError)) throw error
     nextMs = BACK_OFF_MS
   }
   // Asked even where nothing was thrown: what writes Events swallows errors.
-  if (strike.isDead) {
+  if (strike.state !== 'lives') {
+    if (strike.state === 'frozen') await scene.liveOn(LEASE_MS)
     strike.revive()
     scene.restartOperator()
   }

@@ -139,6 +139,7 @@ const datasourceStatus: FieldsOf<DruidDatasourceStatus> = {
   rejected: true,
   settings: true,
   drift: true,
+  untold: true,
 }
 
 const CASES = [

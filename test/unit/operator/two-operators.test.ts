@@ -5,6 +5,7 @@ import { wrapped } from '../../../operator/controller/wrapped.ts'
 import { KubeError } from '../../../operator/kube/errors.ts'
 import type { Kube } from '../../../operator/kube/kube.ts'
 import { imageOf } from '../../../operator/resources/job-pod.ts'
+import type { Clock } from '../../../runtime/ports/clock.ts'
 import { type RunningOperator, startOperator } from '../../../operator/operator.ts'
 import { jobConnectors, OperatorWorld, REF } from '../../harness/operator-world.ts'
 import { silentLogger } from '../../harness/silent-logger.ts'
@@ -13,13 +14,17 @@ interface Release {
   name: string
   operatorClass?: string
   kube?: Kube
+  clock?: Clock
 }
 
 /** An operator of a release of its own, with a lease and an image of its own. */
-function start(world: OperatorWorld, { name, operatorClass, kube = world.kube }: Release): RunningOperator {
+function start(
+  world: OperatorWorld,
+  { name, operatorClass, kube = world.kube, clock = world.clock }: Release,
+): RunningOperator {
   return startOperator({
     kube,
-    clock: world.clock,
+    clock,
     jobClient: world,
     rng: { next: () => 0.5, id: () => name },
     logger: silentLogger,
@@ -40,6 +45,15 @@ function start(world: OperatorWorld, { name, operatorClass, kube = world.kube }:
       },
     },
   })
+}
+
+function timersOf({ clock }: OperatorWorld): Omit<Clock, 'now'> {
+  return {
+    after: (ms, run) => clock.after(ms, run),
+    nextTurn: (run) => {
+      clock.nextTurn(run)
+    },
+  }
 }
 
 async function pass(world: OperatorWorld, seconds: number): Promise<void> {
@@ -72,6 +86,16 @@ async function runningJob(): Promise<{ world: OperatorWorld; blue: RunningOperat
 }
 
 describe('a second operator over one namespace', () => {
+  test('leaves alone what the first one looks after when its own clock is set five minutes ahead', async () => {
+    const { world } = await runningJob()
+    let aheadMs = 0
+    start(world, { name: 'green', clock: { ...timersOf(world), now: () => world.clock.now() + aheadMs } })
+    await pass(world, 45)
+    aheadMs = 300_000
+    await pass(world, 60)
+    expect(images(world)).toEqual(['millrace:blue'])
+  })
+
   test('leaves alone what the first one looks after, and says so and how to change it', async () => {
     const { world } = await runningJob()
     start(world, { name: 'green' })

@@ -8,18 +8,25 @@ import { silentLogger } from '../../../harness/silent-logger.ts'
 function candidates(): {
   kube: FakeKube
   clock: ManualClock
-  candidate: (identity: string) => { election: LeaderElection; says: string[] }
+  /** `aheadMs` of the clock of its machine, which may be set while it runs. */
+  candidate: (identity: string, machine?: { aheadMs: number }) => { election: LeaderElection; says: string[] }
 } {
   const clock = new ManualClock()
   const kube = new FakeKube(() => clock.now())
   return {
     kube,
     clock,
-    candidate: (identity) => {
+    candidate: (identity, machine = { aheadMs: 0 }) => {
       const says: string[] = []
       const election = new LeaderElection({
         kube,
-        clock,
+        clock: {
+          now: () => clock.now() + machine.aheadMs,
+          after: (ms, run) => clock.after(ms, run),
+          nextTurn: (run) => {
+            clock.nextTurn(run)
+          },
+        },
         logger: silentLogger,
         lease: { namespace: 'ops', name: 'millrace' },
         identity,
@@ -60,6 +67,33 @@ describe('leader election', () => {
       if (b.says.includes('leads') && !events.includes('b leads')) events.push('b leads')
     }
     expect(events).toEqual(['a lost', 'b leads'])
+  })
+
+  test('lets a standby whose clock is set ahead wait as long as the leader renews', async () => {
+    const { clock, candidate } = candidates()
+    const machine = { aheadMs: 0 }
+    const [a, b] = [candidate('a'), candidate('b', machine)]
+    await clock.advance(5_000)
+    machine.aheadMs = 300_000
+    await clock.advance(60_000)
+    expect([a.says, b.says]).toEqual([['leads'], []])
+  })
+
+  test('holds nothing for a leader whose clock is set back, until it has renewed its lease', async () => {
+    const { kube, clock, candidate } = candidates()
+    const machine = { aheadMs: 0 }
+    const { election, says } = candidate('a', machine)
+    await clock.advance(5_000)
+    let isCutOff = true
+    kube.before = (call) => {
+      if (isCutOff && call.startsWith('patch')) throw new KubeError('cut off', { status: 0, reason: 'Unreachable' })
+    }
+    expect(election.isHeld()).toBe(true)
+    machine.aheadMs = -300_000
+    expect(election.isHeld()).toBe(false)
+    isCutOff = false
+    await clock.advance(3_000)
+    expect([election.isHeld(), says]).toEqual([true, ['leads']])
   })
 
   test('hands over within seconds when the leader stops in good order', async () => {

@@ -8,6 +8,7 @@ import { WriteQueue } from '../../../../operator/druid/write-queue.ts'
 import { druidReconciler } from '../../../../operator/druid/reconcile.ts'
 import { conditionOf } from '../../../../operator/druid/status.ts'
 import type { Reconcile } from '../../../../operator/controller/controller.ts'
+import { KubeError } from '../../../../operator/kube/errors.ts'
 import type { Kube } from '../../../../operator/kube/kube.ts'
 import { FakeDruid } from '../../../harness/fake-druid.ts'
 import { OneObjectKube } from '../../../harness/one-object-kube.ts'
@@ -35,17 +36,19 @@ function apply(changes: Partial<DruidDatasourceSpec> = {}): void {
 function restartOperator({
   allowed,
   lease,
+  transitions = 1,
   kube: port,
 }: {
   allowed?: AllowedUse[]
   lease?: string
+  transitions?: number
   kube?: Kube
 } = {}): void {
   reconcile = druidReconciler({
     kube: port ?? kube.asKube(() => now),
     events: kube.recorder,
     druids: configuredDruids({ default: { routerUrl, ...(allowed === undefined ? {} : { allowed }) } }),
-    leadership: lease === undefined ? UNCONTESTED : { ...UNCONTESTED, turn: () => ({ id: lease, transitions: 1 }) },
+    leadership: lease === undefined ? UNCONTESTED : { ...UNCONTESTED, turn: () => ({ id: lease, transitions }) },
     // minutes ahead of the API server
     clock: { now: () => now + 300_000, after: () => () => undefined, nextTurn: () => undefined },
   })
@@ -121,7 +124,74 @@ describe('a DruidDatasource', () => {
       intents.push(status().applying)
     }
     await settle()
-    expect(intents).toEqual([{ hash: status().applied?.hash, time: new Date(now).toISOString().replace('.000', '') }])
+    const time = new Date(now).toISOString().replace('.000', '')
+    const as = { reason: 'Created', message: "created supervisor 'clicks' reading topic 'clicks'" }
+    expect(intents).toEqual([{ hash: status().applied?.hash, time, as }])
+  })
+
+  test('is looked at in time when the clock of the operator is set back', async () => {
+    apply()
+    await settle()
+    now -= 300_000
+    const looks = druid.calls.length
+    expect((await reconcile(ref)).requeueAfterMs).toBeLessThanOrEqual(15_000)
+    expect(druid.calls.length).toBeGreaterThan(looks)
+  })
+
+  test('has an Event that the API server refuses in its status until it is written', async () => {
+    apply()
+    kube.refusedEvents = 1
+    expect(await settle()).toBeLessThanOrEqual(1_000)
+    expect([reasons(), status().untold?.map(({ event }) => event.reason)]).toEqual([[], ['Created']])
+    await settle()
+    expect([reasons(), status().untold]).toEqual([['Created'], undefined])
+  })
+
+  test('is reported as created when the operator died between the call and its status', async () => {
+    apply()
+    const dies = { ...kube.asKube(() => now) }
+    let writes = 0
+    dies.patchStatus = (type, ref, patch) => {
+      writes += 1
+      if (writes === 2) throw new KubeError('died', { status: 0, reason: 'Unreachable' })
+      return kube.asKube(() => now).patchStatus(type, ref, patch)
+    }
+    restartOperator({ kube: dies, lease: 'a' })
+    await expect(settle()).rejects.toThrow('died')
+    expect([druid.supervisors.has('clicks'), reasons()]).toEqual([true, []])
+    // Another leader marks what it sends in another way, and Druid would restart its tasks for that.
+    restartOperator({ lease: 'a', transitions: 2 })
+    await settle()
+    expect(reasons()).toEqual(['Created'])
+    expect(druid.supervisors.get('clicks')?.restarts).toBe(0)
+  })
+
+  test('says that retention was set when the operator died between the call and its status', async () => {
+    apply()
+    await settle()
+    kube.edit({ spec: { retention: [{ type: 'loadForever' }] } })
+    const dies = { ...kube.asKube(() => now) }
+    dies.patchStatus = (type, ref, patch) => {
+      if (druid.rules.has('clicks')) throw new KubeError('died', { status: 0, reason: 'Unreachable' })
+      return kube.asKube(() => now).patchStatus(type, ref, patch)
+    }
+    restartOperator({ kube: dies })
+    await expect(settle()).rejects.toThrow('died')
+    restartOperator()
+    await settle()
+    expect(reasons()).toEqual(['Created', 'Configured'])
+    expect(status().settings?.[0]?.writing).toBeUndefined()
+  })
+
+  test('stays until the Event of its deletion is written', async () => {
+    apply()
+    await settle()
+    kube.delete(new Date(now).toISOString())
+    kube.refusedEvents = 1
+    await settle()
+    expect(kube.object).toBeDefined()
+    await settle()
+    expect([kube.object, reasons()]).toEqual([undefined, ['Created', 'Suspended']])
   })
 
   test('is not restarted when the answer to its creation is lost and the operator dies', async () => {

@@ -48,7 +48,7 @@ function restartOperator(): void {
     },
     events: {
       record: (about, note) => kubeOf(about.metadata.name).recorder.record(about, note),
-      recordOnce: () => Promise.resolve('written'),
+      recordOnce: (about, note) => kubeOf(about.metadata.name).recorder.recordOnce(about, note),
     },
     druids: configuredDruids({ default: { routerUrl } }),
     leadership: UNCONTESTED,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { streamSavepoints } from '../../../../operator/api/stream-savepoint.ts'
+import type { StreamSavepoint } from '../../../../operator/api/stream-savepoint.ts'
 import { API_VERSION, streamJobs } from '../../../../operator/api/stream-job.ts'
 import { UNCONTESTED } from '../../../../operator/controller/leadership.ts'
 import { EventRecorder } from '../../../../operator/kube/events.ts'
@@ -66,5 +67,54 @@ describe('a StreamSavepoint of a suspended job', () => {
 
   test('waits when the newest savepoint has no name, since that will be retired', async () => {
     expect(await phaseFor(null)).toBe('Pending')
+  })
+})
+
+/** A job that runs, whose coordinator has been asked for a savepoint and has completed it, which nobody knows yet. */
+async function untilTaken(): Promise<OperatorWorld> {
+  const world = new OperatorWorld()
+  await world.create()
+  await world.untilRunning()
+  await world.kube.create(streamSavepoints, {
+    apiVersion: API_VERSION,
+    kind: 'StreamSavepoint',
+    metadata: { ...ASKED, uid: 'savepoint-uid-1' },
+    spec: { job: REF.name },
+  })
+  await world.savepointPass(ASKED)
+  return world
+}
+
+function statusIn({ kube }: OperatorWorld): StreamSavepoint['status'] {
+  return kube.peek(streamSavepoints, ASKED)?.status
+}
+
+describe('a StreamSavepoint whose job is deleted while it is taken', () => {
+  test('is completed, since the coordinator stays until the StreamSavepoint has heard of it', async () => {
+    const world = await untilTaken()
+    await world.kube.delete(streamJobs, REF)
+    await world.until('the coordinator is kept', (job) => job?.status?.message?.includes('asked') === true)
+    expect(world.podNames()).toHaveLength(5)
+    await world.savepointPass(ASKED)
+    expect(statusIn(world)?.phase).toBe('Completed')
+    await world.until('gone', (job) => job === undefined)
+  })
+
+  test('does not keep the job when nobody looks at it: its pods go in time', async () => {
+    const world = await untilTaken()
+    await world.kube.delete(streamJobs, REF)
+    await world.until('gone', (job) => job === undefined, 200)
+    expect([world.podNames(), await world.eventReasons()]).toEqual([
+      [],
+      expect.not.arrayContaining(['DeletedWithLeftovers']),
+    ])
+  })
+
+  test('fails when the job went before it could be asked, and does not wait for its timeout', async () => {
+    const world = await untilTaken()
+    await world.kube.delete(streamJobs, REF)
+    await world.until('gone', (job) => job === undefined, 200)
+    await world.savepointPass(ASKED)
+    expect([statusIn(world)?.phase, statusIn(world)?.error?.code]).toEqual(['Failed', 'JOB_DELETED'])
   })
 })

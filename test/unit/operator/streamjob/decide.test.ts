@@ -135,6 +135,7 @@ function observed({ spec, metadata, status, report, more }: Facts): Observed {
     coordinator: { kind: 'reached', report: { ...REPORT, ...report } },
     successor: undefined,
     savepoint: undefined,
+    unreadSavepoints: [],
     waitsFor: undefined,
     ...more,
   }
@@ -201,7 +202,6 @@ const KEEP: Observed['keepSpec'] & object = {
 }
 
 const TABLE: readonly Row[] = [
-  ['it was just created', { metadata: { finalizers: [] } }, 'addFinalizer', 'Pending', 'Accepted'],
   ['a new spec is good and not kept yet', { more: { keepSpec: KEEP } }, 'keepSpec', 'Running', 'Accepted'],
   [
     'the ControllerRevision of a new good spec is of someone else',

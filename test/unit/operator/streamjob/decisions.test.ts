@@ -13,9 +13,7 @@ const decisionsOf = (world: OperatorWorld) => world.job()?.status?.decisions ?? 
 test('when a job has come to run, its status tells each decision with what it was made on', async () => {
   const world = await running()
   const told = decisionsOf(world).map(({ saw, did, reason, because }) => `${saw} | ${did} | ${reason}: ${because}`)
-  expect(told[0]).toBe(
-    'generation 1, 0 of 0 pods ready, no coordinator | put its finalizer on the job | Accepted: The job was seen.',
-  )
+  expect(told[0]).toBe('generation 1, 0 of 0 pods ready, no coordinator | keep the spec | Accepted: The spec is valid.')
   expect(told.at(-1)).toMatch(
     /^generation 1, 5 of 5 pods ready, coordinator running, attempt 1, revision \w+ \| nothing \| Running: 4 workers run\.$/,
   )
