@@ -51,6 +51,19 @@ export function objectsSuite(name: string, open: () => Objects, limits: SuiteLim
       expect(await objects.read('empty', 0, 10)).toHaveLength(0)
     })
 
+    test('a version of an object is read until the object is replaced, and head and list agree on it', async () => {
+      const objects = open()
+      await objects.put('version/a', bytes('first'))
+      const [listed] = await collected(objects.list('version/'))
+      const found = await objects.head('version/a')
+      expect(found?.version).toBe(listed?.version)
+      const version = found?.version ?? ''
+      expect(Buffer.from(await objects.read('version/a', 1, 3, version)).toString()).toBe('irs')
+      await objects.put('version/a', bytes('other'))
+      expect((await objects.head('version/a'))?.version).not.toBe(version)
+      await expect(objects.read('version/a', 1, 3, version)).rejects.toMatchObject({ code: 'OBJECT_CHANGED' })
+    })
+
     test('an upload is invisible until it is completed, and may be completed by any process, again and again', async () => {
       const upload = await open().begin('up/part')
       await upload.write(bytes('hello '))

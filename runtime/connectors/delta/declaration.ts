@@ -2,7 +2,8 @@ import type { ConnectorDeclaration, OptionProblem } from '../../graph/connector-
 import { fieldOf, type Field, type Schema } from '../../model/schema.ts'
 import { valueTypeText } from '../../model/value-type.ts'
 import { mapping, OptionSet, type OptionValues } from '../kit/option-set.ts'
-import { choice, count, duration, storagePath, textList } from '../kit/option-types.ts'
+import { choice, count, duration, textList } from '../kit/option-types.ts'
+import { storagePath } from '../kit/storage-option.ts'
 
 const path = {
   type: storagePath,

@@ -2,12 +2,15 @@ import type { RecordFormat, TimestampFormat } from '../../formats/format.ts'
 import type { ConnectorDeclaration, Options } from '../../graph/connector-declaration.ts'
 import { fileFormat, formatProblems, timestampFormat } from '../kit/format-option.ts'
 import { OptionSet } from '../kit/option-set.ts'
-import { filePath, filePaths, type OptionType } from '../kit/option-types.ts'
+import { duration, filePath, type OptionType } from '../kit/option-types.ts'
+import { storagePaths } from '../kit/storage-option.ts'
 import { rate } from '../kit/rate-option.ts'
 
 export interface FileSourceOptions {
   paths: readonly string[]
   format: RecordFormat | 'parquet'
+  /** How often new files are looked for, in milliseconds; undefined: the source ends behind those of the start. */
+  lookAgain: number | undefined
 }
 
 export interface FileSinkOptions {
@@ -28,9 +31,16 @@ const fileFormatOrParquet: OptionType<RecordFormat | 'parquet'> = {
 
 export const sourceOptions = new OptionSet(
   {
-    path: { type: filePaths, doc: 'The files to read; either this or `paths` is needed.' },
-    paths: { type: filePaths, doc: 'Several files to read as one stream.' },
+    path: {
+      type: storagePaths,
+      doc: 'The files to read, as paths or as `s3://bucket/in/*.json?endpoint=…` (options of the URL as in docs/checkpoints.md); either this or `paths` is needed.',
+    },
+    paths: { type: storagePaths, doc: 'Several files to read as one stream.' },
     format: { type: fileFormatOrParquet, required: 'json, csv, raw or parquet', doc: 'How the records are written.' },
+    lookAgain: {
+      type: duration('100ms'),
+      doc: 'How often new files are looked for; without it the source ends behind those of its start. A file must appear whole, and stay as it is.',
+    },
     rate,
   },
   (_values, written, report) => {
@@ -58,6 +68,7 @@ export const declaration: ConnectorDeclaration = {
       const { format } = sourceOptions.read(options)
       return format === 'parquet' ? [] : formatProblems(format, schema, 'read')
     },
+    lookAgainMs: (options) => sourceOptions.read(options).lookAgain,
   },
   sink: {
     options: sinkOptions,
@@ -71,6 +82,6 @@ export const declaration: ConnectorDeclaration = {
 
 /** Throws OPTIONS_INVALID. */
 export function readSourceOptions(options: Options): FileSourceOptions {
-  const { path = [], paths: several = path, format } = sourceOptions.read(options)
-  return { paths: several, format }
+  const { path = [], paths: several = path, format, lookAgain } = sourceOptions.read(options)
+  return { paths: several, format, lookAgain }
 }
