@@ -1,9 +1,10 @@
 import type { RecordFormat, TimestampFormat } from '../../formats/format.ts'
 import type { ConnectorDeclaration, Options } from '../../graph/connector-declaration.ts'
 import { fileFormat, formatProblems, timestampFormat } from '../kit/format-option.ts'
-import { OptionSet } from '../kit/option-set.ts'
-import { duration, filePath, type OptionType } from '../kit/option-types.ts'
-import { storagePaths } from '../kit/storage-option.ts'
+import { mapping, OptionSet } from '../kit/option-set.ts'
+import { byteSize, choice, duration, filePath, textList, type OptionType } from '../kit/option-types.ts'
+import { partitionProblems } from '../kit/partition-fields.ts'
+import { storagePath, storagePaths } from '../kit/storage-option.ts'
 import { rate } from '../kit/rate-option.ts'
 
 export interface FileSourceOptions {
@@ -17,7 +18,13 @@ export interface FileSinkOptions {
   path: string
   format: RecordFormat | 'parquet'
   timestampFormat: TimestampFormat
+  compression: LineCompression
+  partitionBy: readonly string[] | undefined
+  /** Bytes and milliseconds. */
+  roll: { readonly size: number | undefined; readonly every: number | undefined } | undefined
 }
+
+export type LineCompression = 'none' | 'gzip' | 'zstd'
 
 export interface FileDeadLetterOptions {
   path: string
@@ -49,11 +56,37 @@ export const sourceOptions = new OptionSet(
   },
 )
 
-export const sinkOptions = new OptionSet({
-  path: { type: filePath, required: 'the folder for the part files', doc: 'The folder for the part files.' },
-  format: { type: fileFormatOrParquet, default: 'json', doc: 'How rows are written.' },
-  timestampFormat: { type: timestampFormat, default: 'iso', doc: 'How JSON and CSV print timestamps.' },
-})
+export const sinkOptions = new OptionSet(
+  {
+    path: {
+      type: storagePath,
+      required: 'the folder for the part files',
+      doc: 'The folder for the part files, or its place in S3: `s3://bucket/out?endpoint=…` (options as in docs/checkpoints.md).',
+    },
+    format: { type: fileFormatOrParquet, default: 'json', doc: 'How rows are written.' },
+    timestampFormat: { type: timestampFormat, default: 'iso', doc: 'How JSON and CSV print timestamps.' },
+    compression: {
+      type: choice('none', 'gzip', 'zstd'),
+      default: 'none',
+      doc: 'How files of lines are packed. Pages of Parquet always are, with zstd.',
+    },
+    partitionBy: {
+      type: textList('field'),
+      doc: 'Fields whose values become folders, as in `day=2026-11-22/`, escaped as Hive does it. The files have the fields, too.',
+    },
+    roll: {
+      type: mapping({
+        size: { type: byteSize('1Mi'), doc: 'A file ends behind about so many bytes.' },
+        every: { type: duration('1s'), doc: 'A file ends with the first rows that come so long after its first.' },
+      }),
+      doc: 'Ends files between checkpoints, too. Every checkpoint ends all files.',
+    },
+  },
+  (values, _written, report) => {
+    if (values.format === 'parquet' && values.compression !== undefined && values.compression !== 'none')
+      report('compression', 'is for files of lines', 'leave it out: pages of Parquet are always packed')
+  },
+)
 
 export const deadLetterOptions = new OptionSet({
   path: { type: filePath, required: 'the file for the dead letters', doc: 'The file for the dead letters.' },
@@ -73,8 +106,11 @@ export const declaration: ConnectorDeclaration = {
   sink: {
     options: sinkOptions,
     checkSchema: (options, schema) => {
-      const { format } = sinkOptions.read(options)
-      return format === 'parquet' ? [] : formatProblems(format, schema, 'write')
+      const { format, partitionBy = [] } = sinkOptions.read(options)
+      return [
+        ...(format === 'parquet' ? [] : formatProblems(format, schema, 'write')),
+        ...partitionProblems(partitionBy, schema),
+      ]
     },
   },
   deadLetters: { options: deadLetterOptions },

@@ -1,4 +1,5 @@
 import { redacted } from '../../model/redacted.ts'
+import { parseBytes } from '../../model/byte-size.ts'
 import { parseDurationMs } from '../../model/time.ts'
 import type { OpenedFile } from '../../graph/connector-declaration.ts'
 import type { ReportOption } from '../../graph/unknown-options.ts'
@@ -92,6 +93,20 @@ export function duration(least: string): OptionType<number> {
       const ms = typeof value === 'string' ? parseDurationMs(value) : undefined
       if (ms !== undefined && ms >= leastMs && ms <= LONGEST_DURATION_MS) return ms
       report('', `must be a duration from ${least} to 7d, found ${shown(value)}`)
+      return undefined
+    },
+  }
+}
+
+/** Read as bytes. */
+export function byteSize(least: string): OptionType<number> {
+  const leastBytes = parseBytes(least) ?? 0
+  return {
+    name: `size from ${least}, as in 128Mi`,
+    read: (value, report) => {
+      const bytes = typeof value === 'string' ? parseBytes(value) : undefined
+      if (bytes !== undefined && bytes >= leastBytes) return bytes
+      report('', `must be a size from ${least}, found ${shown(value)}`, 'write it as 128Mi or 1Gi, as Kubernetes does')
       return undefined
     },
   }
