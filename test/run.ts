@@ -5,6 +5,7 @@ import { join, relative } from 'node:path'
 import { parseArgs, stripVTControlCharacters } from 'node:util'
 import { druidBedMissing, fetchDruid } from './harness/beds/druid-bed.ts'
 import { fetchKafka, kafkaBedMissing } from './harness/beds/kafka-bed.ts'
+import { fetchHdfs, hdfsBedMissing } from './harness/beds/hdfs-bed.ts'
 import { fetchKudu, kuduBedMissing } from './harness/beds/kudu-bed.ts'
 import { buildKube, kubeBedMissing } from './harness/beds/kube-bed.ts'
 import { fetchPython, pythonBedMissing } from './harness/beds/python-bed.ts'
@@ -40,6 +41,7 @@ const RINGS: readonly Ring[] = [
     prepare: async () => [
       await fetchKafka(),
       await fetchDruid(),
+      ...(hdfsBedMissing() === undefined ? [await fetchHdfs()] : []),
       ...(kuduBedMissing() === undefined ? [await fetchKudu()] : []),
       ...(s3BedMissing() === undefined ? [await fetchS3()] : []),
       ...(pythonBedMissing() === undefined ? [await fetchPython()] : []),

@@ -1,4 +1,5 @@
 import { MillraceError } from '../model/errors.ts'
+import { hdfsLocationOf } from './hdfs-location.ts'
 import { s3LocationOf } from './s3-location.ts'
 import { schemeOf } from './store.ts'
 
@@ -14,6 +15,10 @@ export function checkObjectsUrl(url: string): void {
 export function secretFilesOf(url: string): readonly string[] {
   const scheme = schemeOf(url)
   if (scheme === 'file') return []
+  if (scheme === 'hdfs') {
+    const { delegationTokenFile } = hdfsLocationOf(url)
+    return delegationTokenFile === undefined ? [] : [delegationTokenFile]
+  }
   if (scheme !== 's3') throw objectsUnsupported(scheme)
   const { credentials } = s3LocationOf(url)
   if (typeof credentials === 'string') return []
@@ -24,6 +29,6 @@ export function secretFilesOf(url: string): readonly string[] {
 export function objectsUnsupported(scheme: string): MillraceError {
   return new MillraceError('OBJECTS_UNSUPPORTED', `there is no storage of kind ${JSON.stringify(scheme)}`, {
     domain: 'user',
-    hint: 'use file:///folder, a plain path or s3://bucket/prefix',
+    hint: 'use file:///folder, a plain path, s3://bucket/prefix or hdfs://namenode:9870/folder',
   })
 }

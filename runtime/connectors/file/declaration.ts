@@ -40,7 +40,7 @@ export const sourceOptions = new OptionSet(
   {
     path: {
       type: storagePaths,
-      doc: 'The files to read, as paths or as `s3://bucket/in/*.json?endpoint=…` (options of the URL as in docs/checkpoints.md); either this or `paths` is needed.',
+      doc: 'The files to read, as paths, or as `s3://bucket/in/*.json?endpoint=…` or `hdfs://namenode:9870/in/*.json` (options of the URLs as in docs/checkpoints.md); either this or `paths` is needed.',
     },
     paths: { type: storagePaths, doc: 'Several files to read as one stream.' },
     format: { type: fileFormatOrParquet, required: 'json, csv, raw or parquet', doc: 'How the records are written.' },
@@ -61,7 +61,7 @@ export const sinkOptions = new OptionSet(
     path: {
       type: storagePath,
       required: 'the folder for the part files',
-      doc: 'The folder for the part files, or its place in S3: `s3://bucket/out?endpoint=…` (options as in docs/checkpoints.md).',
+      doc: 'The folder for the part files, or its place in S3 or HDFS: `s3://bucket/out?endpoint=…`, `hdfs://namenode:9870/out` (options as in docs/checkpoints.md).',
     },
     format: { type: fileFormatOrParquet, default: 'json', doc: 'How rows are written.' },
     timestampFormat: { type: timestampFormat, default: 'iso', doc: 'How JSON and CSV print timestamps.' },

@@ -28,7 +28,7 @@ export interface ObjectPartsOptions {
 /** Parts as uploads, which are completed when the checkpoint is complete. */
 export class ObjectParts implements PartPlace {
   /** A part of a multipart upload to S3, or a piece of a file of HDFS. */
-  readonly heldBytes = 8 * 1024 * 1024
+  readonly heldBytes = 16 * 1024 * 1024
   readonly #options: ObjectPartsOptions
   readonly #objects: Objects
 

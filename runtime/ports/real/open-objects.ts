@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { Files, SecretFiles } from '../files.ts'
+import { hdfsLocationOf } from '../hdfs-location.ts'
 import type { Objects } from '../objects.ts'
 import { objectsUnsupported } from '../objects-url.ts'
 import type { Rng } from '../rng.ts'
@@ -9,6 +10,8 @@ import type { Reach } from '../../model/reach.ts'
 import { byteHttp, type SendBytes } from './byte-http.ts'
 import { realClock } from './clock.ts'
 import { realFiles } from './files.ts'
+import { HdfsClient } from './hdfs-client.ts'
+import { HdfsObjects } from './hdfs-objects.ts'
 import { openFolderObjects } from './folder-objects.ts'
 import { AddressGuard } from './guarded-lookup.ts'
 import { realRng } from './rng.ts'
@@ -43,6 +46,7 @@ export function openObjects(url: string, environment: ObjectsEnvironment): Objec
   const scheme = schemeOf(url)
   if (scheme === 'file') return openFolderObjects(url, environment.files.realPath)
   if (scheme === 's3') return openS3(url, environment)
+  if (scheme === 'hdfs') return new HdfsObjects(new HdfsClient(hdfsLocationOf(url), environment), environment.rng)
   throw objectsUnsupported(scheme)
 }
 

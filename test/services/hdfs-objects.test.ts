@@ -1,0 +1,119 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Objects } from '../../runtime/ports/objects.ts'
+import { storeOn } from '../../runtime/ports/objects-store.ts'
+import { objectsEnvironment, openObjects } from '../../runtime/ports/real/open-objects.ts'
+import { type HdfsBed, hdfsBedMissing, startHdfs } from '../harness/beds/hdfs-bed.ts'
+import { freePorts } from '../harness/beds/free-port.ts'
+import { waitFor } from '../harness/beds/wait-for.ts'
+import { objectsSuite } from '../harness/objects-suite.ts'
+
+const why = hdfsBedMissing()
+const LONG_MS = 300_000
+/** Hadoop's client makes a hundred empty files a second, and several make more. */
+const MAKERS = 5
+
+describe.skipIf(why !== undefined)(`a real HDFS${why === undefined ? '' : ` (left out: ${why})`}`, () => {
+  const dir = mkdtempSync(join(tmpdir(), 'millrace-hdfs-'))
+  let hdfs: HdfsBed
+
+  beforeAll(async () => {
+    hdfs = await startHdfs({ dir })
+  }, LONG_MS)
+  afterAll(async () => {
+    await hdfs?.stop()
+    rmSync(dir, { recursive: true })
+  })
+
+  const open = (nameNodes = hdfs.nameNode, folder = 'root'): Objects =>
+    openObjects(`hdfs://${nameNodes}/${folder}?user=${hdfs.user}`, objectsEnvironment(undefined))
+
+  objectsSuite('its objects', () => open(), {
+    listed: 10_500,
+    largeBytes: 40_000_000,
+    make: async (paths) => {
+      const folders = new Set(paths.map((path) => `/root/${path.slice(0, path.lastIndexOf('/'))}`))
+      await hdfs.shell('-mkdir', '-p', ...folders)
+      const chunk = Math.ceil(paths.length / MAKERS)
+      const shares = Array.from({ length: MAKERS }, (_, n) => paths.slice(n * chunk, (n + 1) * chunk))
+      await Promise.all(shares.map((share) => hdfs.shell('-touchz', ...share.map((path) => `/root/${path}`))))
+    },
+  })
+
+  test('a checkpoint store on it reads, creates once, lists sorted, and removes uploads that were cut', async () => {
+    const store = storeOn(open(hdfs.nameNode, 'store'))
+    await store.put('b/2', Buffer.from('two'))
+    expect(await store.createIfAbsent('b/1', Buffer.from('one'))).toBe('created')
+    expect(await store.createIfAbsent('b/1', Buffer.from('again'))).toBe('exists')
+    expect(Buffer.from((await store.get('b/1')) ?? []).toString()).toBe('one')
+    expect(await store.get('b/3')).toBeUndefined()
+    expect(await store.list('b/')).toEqual(['b/1', 'b/2'])
+  })
+
+  test('what another client reads by WebHDFS is what was put', async () => {
+    await open().put('for others/a+b', Buffer.from('hello'))
+    const url = `http://${hdfs.nameNode}/webhdfs/v1/root/for%20others/a%2Bb?op=OPEN`
+    expect(await (await fetch(url)).text()).toBe('hello')
+  })
+
+  test('of two NameNodes, of which one is away, the other serves', async () => {
+    const [away = 0] = await freePorts(1)
+    const objects = open(`127.0.0.1:${away},${hdfs.nameNode}`)
+    await objects.put('pair', Buffer.from('one'))
+    expect((await objects.head('pair'))?.sizeBytes).toBe(3)
+  })
+
+  test(
+    'while the NameNode or the DataNode is killed calls wait or are unavailable, and what was prepared is completed after',
+    async () => {
+      const objects = open()
+      await objects.put('kept', Buffer.from('kept'))
+      const upload = await objects.begin('prepared')
+      await upload.write(Buffer.from('prepared'))
+      const prepared = await upload.prepare()
+      await hdfs.nameNodeDaemon.kill()
+      await expect(objects.head('kept')).rejects.toMatchObject({ code: 'OBJECTS_UNAVAILABLE', retriable: true })
+      await hdfs.nameNodeDaemon.start()
+      await objects.complete(prepared)
+      await hdfs.dataNodeDaemon.kill()
+      await expect(objects.read('kept', 0, 4)).rejects.toMatchObject({ code: 'OBJECTS_UNAVAILABLE', retriable: true })
+      await expect(objects.put('while away', Buffer.from('x'))).rejects.toMatchObject({ code: 'OBJECTS_UNAVAILABLE' })
+      expect(await objects.head('while away')).toBeUndefined()
+      await hdfs.dataNodeDaemon.start()
+      expect(Buffer.from(await objects.read('prepared', 0, 100)).toString()).toBe('prepared')
+    },
+    LONG_MS,
+  )
+
+  test(
+    'a DataNode that is killed in an upload leaves no object, and once it is back the upload goes on',
+    async () => {
+      const objects = open()
+      const large = Buffer.alloc(70_000_000, 'abcdefghijk')
+      const upload = await objects.begin('large-cut')
+      let written = 0
+      const writing = (async () => {
+        for (let at = 0; at < large.length; at += 1_000_000) {
+          await upload.write(large.subarray(at, at + 1_000_000))
+          written = at
+        }
+        return upload.prepare()
+      })()
+      await waitFor('a first piece', LONG_MS, () => Promise.resolve(written >= 17_000_000))
+      await hdfs.dataNodeDaemon.kill()
+      const outcome = Promise.allSettled([writing])
+      await hdfs.dataNodeDaemon.start()
+      const [result] = await outcome
+      expect(await objects.head('large-cut')).toBeUndefined()
+      if (result.status === 'rejected') {
+        expect(result.reason).toMatchObject({ code: 'OBJECTS_UNAVAILABLE', retriable: true })
+        return
+      }
+      await objects.complete(result.value)
+      expect(Buffer.compare(await objects.read('large-cut', 0, large.length + 1), large)).toBe(0)
+    },
+    LONG_MS,
+  )
+})
