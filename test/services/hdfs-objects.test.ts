@@ -1,19 +1,19 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { MillraceError } from '../../runtime/model/errors.ts'
 import type { Objects } from '../../runtime/ports/objects.ts'
 import { storeOn } from '../../runtime/ports/objects-store.ts'
 import { objectsEnvironment, openObjects } from '../../runtime/ports/real/open-objects.ts'
 import { type HdfsBed, hdfsBedMissing, startHdfs } from '../harness/beds/hdfs-bed.ts'
 import { freePorts } from '../harness/beds/free-port.ts'
 import { waitFor } from '../harness/beds/wait-for.ts'
+import { objectsFaultSuite } from '../harness/objects-fault-suite.ts'
 import { objectsSuite } from '../harness/objects-suite.ts'
 
 const why = hdfsBedMissing()
 const LONG_MS = 300_000
-/** Hadoop's client makes a hundred empty files a second, and several make more. */
-const MAKERS = 5
 
 describe.skipIf(why !== undefined)(`a real HDFS${why === undefined ? '' : ` (left out: ${why})`}`, () => {
   const dir = mkdtempSync(join(tmpdir(), 'millrace-hdfs-'))
@@ -34,13 +34,20 @@ describe.skipIf(why !== undefined)(`a real HDFS${why === undefined ? '' : ` (lef
     listed: 10_500,
     largeBytes: 40_000_000,
     make: async (paths) => {
-      const folders = new Set(paths.map((path) => `/root/${path.slice(0, path.lastIndexOf('/'))}`))
-      await hdfs.shell('-mkdir', '-p', ...folders)
-      const chunk = Math.ceil(paths.length / MAKERS)
-      const shares = Array.from({ length: MAKERS }, (_, n) => paths.slice(n * chunk, (n + 1) * chunk))
-      await Promise.all(shares.map((share) => hdfs.shell('-touchz', ...share.map((path) => `/root/${path}`))))
+      for (const path of paths) {
+        mkdirSync(dirname(join(dir, 'made', path)), { recursive: true })
+        writeFileSync(join(dir, 'made', path), '')
+      }
+      const folders = new Set(paths.map((path) => path.slice(0, path.indexOf('/'))))
+      await hdfs.shell('-mkdir', '-p', '/root')
+      await hdfs.shell('-put', '-d', '-t', '16', ...[...folders].map((folder) => join(dir, 'made', folder)), '/root')
     },
   })
+
+  objectsFaultSuite(
+    (folder) => `hdfs://${hdfs.nameNode}/${folder}?user=${hdfs.user}`,
+    () => ({}),
+  )
 
   test('a checkpoint store on it reads, creates once, lists sorted, and removes uploads that were cut', async () => {
     const store = storeOn(open(hdfs.nameNode, 'store'))
@@ -82,6 +89,7 @@ describe.skipIf(why !== undefined)(`a real HDFS${why === undefined ? '' : ` (lef
       await expect(objects.put('while away', Buffer.from('x'))).rejects.toMatchObject({ code: 'OBJECTS_UNAVAILABLE' })
       expect(await objects.head('while away')).toBeUndefined()
       await hdfs.dataNodeDaemon.start()
+      await waitFor('the DataNode serves its blocks again', LONG_MS, () => isReadable(objects, 'prepared'))
       expect(Buffer.from(await objects.read('prepared', 0, 100)).toString()).toBe('prepared')
     },
     LONG_MS,
@@ -112,8 +120,19 @@ describe.skipIf(why !== undefined)(`a real HDFS${why === undefined ? '' : ` (lef
         return
       }
       await objects.complete(result.value)
+      await waitFor('the DataNode serves its blocks again', LONG_MS, () => isReadable(objects, 'large-cut'))
       expect(Buffer.compare(await objects.read('large-cut', 0, large.length + 1), large)).toBe(0)
     },
     LONG_MS,
   )
 })
+
+async function isReadable(objects: Objects, path: string): Promise<boolean> {
+  try {
+    await objects.read(path, 0, 1)
+    return true
+  } catch (error) {
+    if (error instanceof MillraceError && error.code === 'OBJECTS_UNAVAILABLE') return false
+    throw error
+  }
+}

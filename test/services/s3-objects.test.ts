@@ -11,6 +11,7 @@ import { openObjects } from '../../runtime/ports/real/open-objects.ts'
 import { realRng } from '../../runtime/ports/real/rng.ts'
 import { secretFiles } from '../../runtime/ports/reached-files.ts'
 import { type S3Bed, s3BedMissing, startS3 } from '../harness/beds/s3-bed.ts'
+import { objectsFaultSuite } from '../harness/objects-fault-suite.ts'
 import { objectsSuite } from '../harness/objects-suite.ts'
 
 const why = s3BedMissing()
@@ -39,6 +40,11 @@ describe.skipIf(why !== undefined)(`a real S3 server${why === undefined ? '' : `
     })
 
   objectsSuite('its objects', () => open(), { listed: 10_500, largeBytes: 20_000_000 })
+
+  objectsFaultSuite(
+    (folder) => `s3://one/${folder}?endpoint=${encodeURIComponent(s3.endpoint)}`,
+    () => ({ AWS_ACCESS_KEY_ID: s3.accessKey, AWS_SECRET_ACCESS_KEY: s3.secretKey }),
+  )
 
   test('a checkpoint store on it reads, creates once, lists sorted, and removes uploads that were cut', async () => {
     const store = storeOn(open('one/store'))

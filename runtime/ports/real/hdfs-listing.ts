@@ -34,7 +34,8 @@ export async function* entriesIn(client: HdfsClient, folder: string): AsyncGener
       method: 'GET',
       op: 'LISTSTATUS_BATCH',
       path: folder,
-      ...(startAfter === undefined ? {} : { query: { startAfter } }),
+      // WebHDFS.md writes it startAfter, which NameNodes of 3.5.0 pass over
+      ...(startAfter === undefined ? {} : { query: { startafter: startAfter } }),
       doing,
       expects: ['FileNotFoundException'],
     })
@@ -45,8 +46,10 @@ export async function* entriesIn(client: HdfsClient, folder: string): AsyncGener
       const status = readStatus(statuses[index], folder === '' ? name : `${folder}/${name}`)
       if (status !== undefined && name !== '') yield status
     }
-    startAfter = names.at(-1)
-    if (isLast || startAfter === undefined) return
+    const last = names.at(-1)
+    if (isLast || last === undefined) return
+    if (last === startAfter) throw objectsUnavailable(client.name, doing, new Error('the listing does not go on'))
+    startAfter = last
   }
 }
 

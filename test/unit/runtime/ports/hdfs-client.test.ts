@@ -139,6 +139,27 @@ describe('calls to HDFS', () => {
     expect(Buffer.from(await objects.read('a', 0, 9)).toString()).toBe('hello')
   })
 
+  test('a listing is read batch by batch, and one that does not go on is an error', async () => {
+    const batch = (names: readonly string[], remainingEntries: number) => () =>
+      answer(200, {
+        DirectoryListing: {
+          partialListing: {
+            FileStatuses: {
+              FileStatus: names.map((pathSuffix) => ({ pathSuffix, type: 'FILE', length: 1, modificationTime: 5 })),
+            },
+          },
+          remainingEntries,
+        },
+      })
+    const { objects, urls } = scripted([batch(['a', 'b'], 1), batch(['c'], 0), batch(['a'], 1), batch(['a'], 1)])
+    const listed: string[] = []
+    for await (const { path } of objects.list('in/')) listed.push(path)
+    expect(listed).toEqual(['in/a', 'in/b', 'in/c'])
+    expect(urls.map((url) => new URL(url).searchParams.get('startafter'))).toEqual([null, 'b'])
+    const listing = objects.list('in/')[Symbol.asyncIterator]().next()
+    await expect(listing).rejects.toMatchObject({ code: 'OBJECTS_UNAVAILABLE' })
+  })
+
   test('a delegation token is read from its file, again when it is refused, and is in no message', async () => {
     const { objects, urls } = scripted(
       [() => exception('InvalidToken'), () => exception('InvalidToken'), () => status(1)],
