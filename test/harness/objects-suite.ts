@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Objects, StoredObject } from '../../runtime/ports/objects.ts'
+import { storeOn } from '../../runtime/ports/objects-store.ts'
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 const RACERS = 40
@@ -105,6 +106,23 @@ export function objectsSuite(name: string, open: () => Objects, limits: SuiteLim
       await open().discard(prepared)
       expect(await collected(open().unfinished('cut/'))).toEqual([])
       await expect(open().complete(prepared)).rejects.toMatchObject({ code: 'OBJECT_LOST' })
+    })
+
+    test('a checkpoint store on it reads, creates once, lists sorted, and removes uploads that were cut', async () => {
+      const store = storeOn(open())
+      await store.put('store/2', bytes('two'))
+      expect(await store.createIfAbsent('store/1', bytes('one'))).toBe('created')
+      expect(await store.createIfAbsent('store/1', bytes('again'))).toBe('exists')
+      expect(Buffer.from((await store.get('store/1')) ?? []).toString()).toBe('one')
+      expect(await store.get('store/3')).toBeUndefined()
+      const cut = await open().begin('store/cut')
+      await cut.write(bytes('x'))
+      await cut.prepare()
+      const [unfinished = '', ...others] = await store.unfinished('store/')
+      expect(others).toEqual([])
+      await store.delete(unfinished)
+      expect(await store.unfinished('store/')).toEqual([])
+      expect(await store.list('store/')).toEqual(['store/1', 'store/2'])
     })
 
     test('a path or a token that leads elsewhere is refused', async () => {

@@ -4,7 +4,6 @@ import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { MillraceError } from '../../runtime/model/errors.ts'
 import type { Objects } from '../../runtime/ports/objects.ts'
-import { storeOn } from '../../runtime/ports/objects-store.ts'
 import { objectsEnvironment, openObjects } from '../../runtime/ports/real/open-objects.ts'
 import { type HdfsBed, hdfsBedMissing, startHdfs } from '../harness/beds/hdfs-bed.ts'
 import { freePorts } from '../harness/beds/free-port.ts'
@@ -48,16 +47,6 @@ describe.skipIf(why !== undefined)(`a real HDFS${why === undefined ? '' : ` (lef
     (folder) => `hdfs://${hdfs.nameNode}/${folder}?user=${hdfs.user}`,
     () => ({}),
   )
-
-  test('a checkpoint store on it reads, creates once, lists sorted, and removes uploads that were cut', async () => {
-    const store = storeOn(open(hdfs.nameNode, 'store'))
-    await store.put('b/2', Buffer.from('two'))
-    expect(await store.createIfAbsent('b/1', Buffer.from('one'))).toBe('created')
-    expect(await store.createIfAbsent('b/1', Buffer.from('again'))).toBe('exists')
-    expect(Buffer.from((await store.get('b/1')) ?? []).toString()).toBe('one')
-    expect(await store.get('b/3')).toBeUndefined()
-    expect(await store.list('b/')).toEqual(['b/1', 'b/2'])
-  })
 
   test('what another client reads by WebHDFS is what was put', async () => {
     await open().put('for others/a+b', Buffer.from('hello'))

@@ -1,3 +1,4 @@
+import { basename } from 'node:path/posix'
 import { MillraceError } from '../../model/errors.ts'
 import { isFields } from '../../model/fields.ts'
 import type { Committable, Json } from '../../model/snapshot.ts'
@@ -66,7 +67,7 @@ export class ObjectParts implements PartPlace {
     const { context, names, place } = this.#options
     if (context.slot !== 0) return
     for await (const upload of this.#objects.unfinished('')) {
-      if (!names.isOlder(nameOf(upload.path))) continue
+      if (!names.isOlder(basename(upload.path))) continue
       context.ports.logger.info('discarding output that no checkpoint holds', {
         operator: context.operatorId,
         path: upload.path,
@@ -91,7 +92,7 @@ export class ObjectParts implements PartPlace {
     const part = objectPartOf(committable)
     if (part === undefined) throw committableInvalid(context.operatorId, JSON.stringify(committable))
     const isHere = withoutOptions(part.place) === withoutOptions(place)
-    if (isHere && names.isOfOperator(nameOf(part.upload.path))) return part
+    if (isHere && names.isOfOperator(basename(part.upload.path))) return part
     throw committableInvalid(
       context.operatorId,
       `to complete ${JSON.stringify(part.upload.path)} in ${withoutOptions(part.place)}`,
@@ -116,10 +117,6 @@ export function objectPartOf(committable: Committable): ObjectPart | undefined {
 /** Bucket and folder: an endpoint may move, and the names of files of Secrets may change. */
 export function withoutOptions(place: string): string {
   return place.replace(/[?#].*$/s, '').replace(/\/+$/, '')
-}
-
-export function nameOf(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1)
 }
 
 function jsonOf({ path, sizeBytes, token }: PreparedUpload): Json {

@@ -1,3 +1,4 @@
+import { basename } from 'node:path/posix'
 import { MillraceError } from '../../model/errors.ts'
 import type { CheckpointId } from '../../model/ids.ts'
 import { fieldsOf } from '../../model/schema.ts'
@@ -8,7 +9,7 @@ import type { SinkContext, SinkWriter } from '../sink.ts'
 import type { FileSinkOptions } from './declaration.ts'
 import { isRemote } from './input-files.ts'
 import { LocalParts, localPartOf } from './local-parts.ts'
-import { nameOf, objectPartOf, ObjectParts, withoutOptions } from './object-parts.ts'
+import { objectPartOf, ObjectParts, withoutOptions } from './object-parts.ts'
 import { OutputParts } from './output-parts.ts'
 import { partContent } from './part-content.ts'
 import { committableInvalid } from './part-errors.ts'
@@ -93,7 +94,7 @@ export class FileWriter implements SinkWriter {
     const part = objectPartOf(committable)
     if (part === undefined) throw committableInvalid(this.#context.operatorId, JSON.stringify(committable))
     if (withoutOptions(part.place) === withoutOptions(path)) return this.#place
-    if (isRemote(part.place) && this.#names.isOfJob(nameOf(part.upload.path))) return this.#objectParts(part.place)
+    if (isRemote(part.place) && this.#names.isOfJob(basename(part.upload.path))) return this.#objectParts(part.place)
     throw committableInvalid(
       this.#context.operatorId,
       `to complete ${JSON.stringify(part.upload.path)} in ${withoutOptions(part.place)}`,

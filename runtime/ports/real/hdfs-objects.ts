@@ -1,3 +1,4 @@
+import { basename } from 'node:path/posix'
 import {
   checkObjectPath,
   objectChanged,
@@ -12,8 +13,8 @@ import type { Rng } from '../rng.ts'
 import { nameOfTemporary } from './durable-file.ts'
 import type { HdfsAnswer, HdfsClient } from './hdfs-client.ts'
 import { entriesIn, statusOf } from './hdfs-listing.ts'
-import { createFile, deleteFile, HdfsUpload, nameOf } from './hdfs-upload.ts'
-import type { FileKind } from './folder-walk.ts'
+import { createFile, deleteFile, HdfsUpload } from './hdfs-upload.ts'
+import { byBytes, type FileKind } from './folder-walk.ts'
 
 const TEMPORARY_DIGITS = 12
 
@@ -110,7 +111,7 @@ export class HdfsObjects implements Objects {
   async *unfinished(prefix: string): AsyncGenerator<PreparedUpload> {
     const folder = prefix.slice(0, prefix.lastIndexOf('/') + 1)
     for (const { path: temporary, sizeBytes } of await this.#find(folder, 'temporary')) {
-      const token = nameOf(temporary)
+      const token = basename(temporary)
       const name = decodedName(nameOfTemporary(token))
       if (name === undefined) continue
       const path = temporary.slice(0, -token.length) + name
@@ -142,7 +143,7 @@ export class HdfsObjects implements Objects {
 
   /** A comma would end the name in the list of CONCAT, and HDFS takes no colon: both are encoded. */
   #temporaryOf(path: string): string {
-    const name = nameOf(path)
+    const name = basename(path)
     const id = this.#rng.id().slice(0, TEMPORARY_DIGITS)
     return `${path.slice(0, path.length - name.length)}.${encodeURIComponent(name)}.${id}.tmp`
   }
@@ -152,7 +153,7 @@ export class HdfsObjects implements Objects {
     const folders = [folderOf(prefix)]
     for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
       for await (const status of entriesIn(this.#client, folder)) {
-        const kind: FileKind = nameOf(status.path).startsWith('.') ? 'temporary' : 'whole'
+        const kind: FileKind = basename(status.path).startsWith('.') ? 'temporary' : 'whole'
         if (!status.isFolder && kind === wanted && status.path.startsWith(prefix)) found.push(stored(status))
         if (status.isFolder && kind === 'whole' && `${status.path}/`.startsWith(prefix)) folders.push(status.path)
       }
@@ -169,15 +170,11 @@ function folderOf(path: string): string {
   return path.slice(0, Math.max(0, path.lastIndexOf('/')))
 }
 
-function byBytes(left: string, right: string): number {
-  return Buffer.compare(Buffer.from(left), Buffer.from(right))
-}
-
 /** A token names a file beside the object and no other. Throws OBJECT_UPLOAD_INVALID. */
 function temporaryIn(upload: PreparedUpload): string {
   const { path, token } = upload
   checkObjectPath(path)
-  const name = nameOf(path)
+  const name = basename(path)
   if (nameOfTemporary(token) !== encodeURIComponent(name)) throw uploadInvalid(upload)
   return path.slice(0, path.length - name.length) + token
 }

@@ -1,3 +1,4 @@
+import { basename } from 'node:path/posix'
 import type { PreparedUpload, Upload } from '../objects.ts'
 import { objectsUnavailable } from '../object-errors.ts'
 import type { HdfsClient } from './hdfs-client.ts'
@@ -41,7 +42,7 @@ export class HdfsUpload implements Upload {
   async prepare(): Promise<PreparedUpload> {
     if (this.#waitingBytes > 0 || this.#file === undefined) await this.#sendPiece()
     const { path } = this.#parts
-    return { path, sizeBytes: this.#writtenBytes, token: nameOf(this.#file ?? '') }
+    return { path, sizeBytes: this.#writtenBytes, token: basename(this.#file ?? '') }
   }
 
   async discard(): Promise<void> {
@@ -99,8 +100,4 @@ export async function deleteFile(client: HdfsClient, path: string): Promise<void
     doing: `delete ${JSON.stringify(path)}`,
     expects: ['FileNotFoundException', 'PathIsNotEmptyDirectoryException'],
   })
-}
-
-export function nameOf(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1)
 }
