@@ -6,6 +6,7 @@ import { parseArgs, stripVTControlCharacters } from 'node:util'
 import { fetchCassandra } from './harness/beds/cassandra-bed.ts'
 import { druidBedMissing, fetchDruid } from './harness/beds/druid-bed.ts'
 import { fetchKafka, kafkaBedMissing } from './harness/beds/kafka-bed.ts'
+import { fetchHdfs, hdfsBedMissing } from './harness/beds/hdfs-bed.ts'
 import { fetchKudu, kuduBedMissing } from './harness/beds/kudu-bed.ts'
 import { buildKube, kubeBedMissing } from './harness/beds/kube-bed.ts'
 import { fetchPython, pythonBedMissing } from './harness/beds/python-bed.ts'
@@ -42,6 +43,7 @@ const RINGS: readonly Ring[] = [
       await fetchKafka(),
       await fetchDruid(),
       await fetchCassandra(),
+      ...(hdfsBedMissing() === undefined ? [await fetchHdfs()] : []),
       ...(kuduBedMissing() === undefined ? [await fetchKudu()] : []),
       ...(s3BedMissing() === undefined ? [await fetchS3()] : []),
       ...(pythonBedMissing() === undefined ? [await fetchPython()] : []),

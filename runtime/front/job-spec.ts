@@ -142,7 +142,7 @@ function readStore(value: unknown, problems: Problems): string | undefined {
       'STORE_UNSUPPORTED',
       path,
       `there is no store of kind "${scheme}"`,
-      'use file:///folder, a plain path or s3://bucket/prefix',
+      'use file:///folder, a plain path, s3://bucket/prefix or hdfs://namenode:9870/folder',
     )
   return url
 }

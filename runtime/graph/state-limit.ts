@@ -1,3 +1,4 @@
+import { parseBytes } from '../model/byte-size.ts'
 import { describe, type Problems } from './problems.ts'
 
 /**
@@ -9,8 +10,6 @@ export interface StateLimit {
   /** Absolute; absent: where temporary files go. */
   folder?: string
 }
-
-const UNIT_BYTES: Readonly<Record<string, number>> = { Ki: 2 ** 10, Mi: 2 ** 20, Gi: 2 ** 30, Ti: 2 ** 40 }
 
 /** Reads `spec.state`. */
 export function readStateLimit(value: unknown, path: string, problems: Problems): StateLimit | undefined {
@@ -29,10 +28,4 @@ export function readStateLimit(value: unknown, path: string, problems: Problems)
   if (text?.startsWith('/') === false)
     problems.report('PATH_INVALID', `${path}.folder`, `${describe(text)} is not absolute`)
   return memoryBytes === undefined ? undefined : { memoryBytes, ...(text === undefined ? {} : { folder: text }) }
-}
-
-function parseBytes(text: string): number | undefined {
-  const match = /^(\d+(?:\.\d+)?)(Ki|Mi|Gi|Ti)$/.exec(text)
-  const bytes = Math.floor(Number(match?.[1]) * (UNIT_BYTES[match?.[2] ?? ''] ?? NaN))
-  return Number.isSafeInteger(bytes) && bytes > 0 ? bytes : undefined
 }

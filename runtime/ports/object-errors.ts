@@ -26,6 +26,14 @@ export function objectMissing(storage: string, path: string): MillraceError {
   })
 }
 
+/** The object was replaced since it was looked at. */
+export function objectChanged(storage: string, path: string): MillraceError {
+  return new MillraceError('OBJECT_CHANGED', `${JSON.stringify(path)} in ${storage} was replaced since it was listed`, {
+    domain: 'user',
+    hint: 'write every version of an object under a name of its own; start the job without its old state to read it again',
+  })
+}
+
 export function objectLost(storage: string, { path, sizeBytes }: PreparedUpload): MillraceError {
   return new MillraceError(
     'OBJECT_LOST',

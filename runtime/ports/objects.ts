@@ -13,8 +13,11 @@ export interface Objects {
   /** All objects under a prefix, which may end inside of a name, in the order of the bytes of their paths. */
   list(prefix: string, after?: string): AsyncIterable<StoredObject>
   head(path: string): Promise<StoredObject | undefined>
-  /** At most `length` bytes from `offset`; fewer only at the end. Rejects with OBJECT_MISSING when there is no such object. */
-  read(path: string, offset: number, length: number): Promise<Uint8Array>
+  /**
+   * At most `length` bytes from `offset`; fewer only at the end. Rejects with OBJECT_MISSING when there is no such object,
+   * and with OBJECT_CHANGED when a version is given and the object no longer has it.
+   */
+  read(path: string, offset: number, length: number, version?: string): Promise<Uint8Array>
   /** Replaces whatever is there; durable and whole when resolved. */
   put(path: string, bytes: Uint8Array): Promise<void>
   /** Atomic: exactly one of any number of callers gets 'created'. */
@@ -39,6 +42,8 @@ export interface StoredObject {
   readonly sizeBytes: number
   /** Epoch milliseconds by the storage's clock. */
   readonly modifiedMs: number
+  /** Changes whenever the object does: the ETag of S3. Texts of one path are compared, and mean nothing else. */
+  readonly version: string
 }
 
 /** One object while it is written. Never called concurrently. */

@@ -59,7 +59,12 @@ export class SourceInput implements Input {
     this.#pace = new SourcePace(parts.readingShare, parts.clock)
     const { outOfOrdernessMs = 0, idleAfterMs } = parts.eventTime ?? {}
     this.#generator = new WatermarkGenerator(
-      { outOfOrdernessMs, ...(idleAfterMs === undefined ? {} : { idleAfterMs }), now: () => parts.clock.now() },
+      {
+        outOfOrdernessMs,
+        ...(idleAfterMs === undefined ? {} : { idleAfterMs }),
+        mayGrow: parts.reader.addSplits !== undefined,
+        now: () => parts.clock.now(),
+      },
       parts.splits.filter((split) => !split.finished).map((split) => split.id),
     )
     this.#alignment = parts.align && this.#aligned(parts.align)

@@ -22,6 +22,7 @@ const SILENT_MS = 1_000
 export class WatermarkGenerator {
   readonly #outOfOrdernessMs: number
   readonly #idleAfterMs: number
+  readonly #mayGrow: boolean
   readonly #now: () => number
   readonly #splits = new Map<string, { largest: Timestamp; activeAt: number }>()
   #current: Timestamp = MIN_TIMESTAMP
@@ -32,11 +33,18 @@ export class WatermarkGenerator {
   #lookedAt: number
 
   constructor(
-    options: { outOfOrdernessMs: number; idleAfterMs?: number; now: () => number },
+    options: {
+      outOfOrdernessMs: number
+      idleAfterMs?: number
+      /** Splits may be added: a source that has none now is idle, and its time has not ended. */
+      mayGrow?: boolean
+      now: () => number
+    },
     splits: Iterable<string>,
   ) {
     this.#outOfOrdernessMs = options.outOfOrdernessMs
     this.#idleAfterMs = options.idleAfterMs ?? Infinity
+    this.#mayGrow = options.mayGrow ?? false
     this.#now = options.now
     this.#lookedAt = options.now()
     for (const split of splits) this.#splits.set(split, { largest: MIN_TIMESTAMP, activeAt: 0 })
@@ -86,7 +94,7 @@ export class WatermarkGenerator {
   advance(): TimeSignal | undefined {
     this.#look()
     const active = [...this.#splits.values()].filter(({ activeAt }) => this.#looked - activeAt < this.#idleAfterMs)
-    if (active.length === 0 && this.#splits.size > 0) return this.#goIdle()
+    if (active.length === 0 && (this.#splits.size > 0 || this.#mayGrow)) return this.#goIdle()
     const smallest = active.reduce((least, { largest }) => Math.min(least, largest), MAX_TIMESTAMP)
     const watermark =
       smallest === MAX_TIMESTAMP || smallest === MIN_TIMESTAMP ? smallest : smallest - this.#outOfOrdernessMs - 1

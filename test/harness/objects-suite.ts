@@ -1,15 +1,18 @@
 import { describe, expect, test } from 'vitest'
 import type { Objects, StoredObject } from '../../runtime/ports/objects.ts'
+import { storeOn } from '../../runtime/ports/objects-store.ts'
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 const RACERS = 40
-const LONG_MS = 120_000
+const LONG_MS = 240_000
 
 export interface SuiteLimits {
   /** How many objects the listing test makes. */
   readonly listed: number
   /** How large the object of several parts is. */
   readonly largeBytes: number
+  /** Makes the listed objects faster than one after the other; `put` unless given. */
+  readonly make?: (paths: readonly string[]) => Promise<void>
 }
 
 /** The promises of every object storage (runtime/ports/objects.ts). `open` gives the same root each time of a test. */
@@ -49,6 +52,19 @@ export function objectsSuite(name: string, open: () => Objects, limits: SuiteLim
       expect(await read(0, 0)).toBe('')
       await objects.put('empty', bytes(''))
       expect(await objects.read('empty', 0, 10)).toHaveLength(0)
+    })
+
+    test('a version of an object is read until the object is replaced, and head and list agree on it', async () => {
+      const objects = open()
+      await objects.put('version/a', bytes('first'))
+      const [listed] = await collected(objects.list('version/'))
+      const found = await objects.head('version/a')
+      expect(found?.version).toBe(listed?.version)
+      const version = found?.version ?? ''
+      expect(Buffer.from(await objects.read('version/a', 1, 3, version)).toString()).toBe('irs')
+      await objects.put('version/a', bytes('other'))
+      expect((await objects.head('version/a'))?.version).not.toBe(version)
+      await expect(objects.read('version/a', 1, 3, version)).rejects.toMatchObject({ code: 'OBJECT_CHANGED' })
     })
 
     test('an upload is invisible until it is completed, and may be completed by any process, again and again', async () => {
@@ -92,6 +108,23 @@ export function objectsSuite(name: string, open: () => Objects, limits: SuiteLim
       await expect(open().complete(prepared)).rejects.toMatchObject({ code: 'OBJECT_LOST' })
     })
 
+    test('a checkpoint store on it reads, creates once, lists sorted, and removes uploads that were cut', async () => {
+      const store = storeOn(open())
+      await store.put('store/2', bytes('two'))
+      expect(await store.createIfAbsent('store/1', bytes('one'))).toBe('created')
+      expect(await store.createIfAbsent('store/1', bytes('again'))).toBe('exists')
+      expect(Buffer.from((await store.get('store/1')) ?? []).toString()).toBe('one')
+      expect(await store.get('store/3')).toBeUndefined()
+      const cut = await open().begin('store/cut')
+      await cut.write(bytes('x'))
+      await cut.prepare()
+      const [unfinished = '', ...others] = await store.unfinished('store/')
+      expect(others).toEqual([])
+      await store.delete(unfinished)
+      expect(await store.unfinished('store/')).toEqual([])
+      expect(await store.list('store/')).toEqual(['store/1', 'store/2'])
+    })
+
     test('a path or a token that leads elsewhere is refused', async () => {
       await open().put('victim', bytes('keep'))
       for (const path of ['../outside', '/absolute', 'a/../../b', 'a/./b'])
@@ -113,8 +146,7 @@ export function objectsSuite(name: string, open: () => Objects, limits: SuiteLim
         { length: limits.listed },
         (_, n) => `many/${n % 7}/${String(n * 7919).padStart(9, '0')}`,
       )
-      for (let at = 0; at < names.length; at += 50)
-        await Promise.all(names.slice(at, at + 50).map((name) => objects.put(name, bytes('x'))))
+      await (limits.make ?? ((paths) => putAll(objects, paths)))(names)
       await objects.put('manyother', bytes('x'))
       const sorted = names.toSorted()
       expect((await collected(objects.list('many/'))).map(({ path }) => path)).toEqual(sorted)
@@ -127,6 +159,11 @@ export function objectsSuite(name: string, open: () => Objects, limits: SuiteLim
       )
     })
   })
+}
+
+async function putAll(objects: Objects, paths: readonly string[]): Promise<void> {
+  for (let at = 0; at < paths.length; at += 50)
+    await Promise.all(paths.slice(at, at + 50).map((path) => objects.put(path, bytes('x'))))
 }
 
 async function textOf(objects: Objects, path: string): Promise<string> {

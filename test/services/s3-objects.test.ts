@@ -11,6 +11,7 @@ import { openObjects } from '../../runtime/ports/real/open-objects.ts'
 import { realRng } from '../../runtime/ports/real/rng.ts'
 import { secretFiles } from '../../runtime/ports/reached-files.ts'
 import { type S3Bed, s3BedMissing, startS3 } from '../harness/beds/s3-bed.ts'
+import { objectsFaultSuite } from '../harness/objects-fault-suite.ts'
 import { objectsSuite } from '../harness/objects-suite.ts'
 
 const why = s3BedMissing()
@@ -40,21 +41,12 @@ describe.skipIf(why !== undefined)(`a real S3 server${why === undefined ? '' : `
 
   objectsSuite('its objects', () => open(), { listed: 10_500, largeBytes: 20_000_000 })
 
-  test('a checkpoint store on it reads, creates once, lists sorted, and removes uploads that were cut', async () => {
-    const store = storeOn(open('one/store'))
-    await store.put('b/2', Buffer.from('two'))
-    expect(await store.createIfAbsent('b/1', Buffer.from('one'))).toBe('created')
-    expect(await store.createIfAbsent('b/1', Buffer.from('again'))).toBe('exists')
-    expect(Buffer.from((await store.get('b/1')) ?? []).toString()).toBe('one')
-    expect(await store.get('b/3')).toBeUndefined()
-    expect(await store.list('b/')).toEqual(['b/1', 'b/2'])
-    const cut = await open('one/store').begin('b/cut')
-    await cut.write(Buffer.from('x'))
-    const [unfinished = '', ...others] = await store.unfinished('b/')
-    expect(others).toEqual([])
-    await store.delete(unfinished)
-    expect(await store.unfinished('b/')).toEqual([])
-    expect(await store.list('b/')).toEqual(['b/1', 'b/2'])
+  objectsFaultSuite(
+    (folder) => `s3://one/${folder}?endpoint=${encodeURIComponent(s3.endpoint)}`,
+    () => ({ AWS_ACCESS_KEY_ID: s3.accessKey, AWS_SECRET_ACCESS_KEY: s3.secretKey }),
+  )
+
+  test('a checkpoint store in a bucket that is missing is unavailable, and may come', async () => {
     await expect(storeOn(open('absent/store')).get('x')).rejects.toMatchObject({
       code: 'STORE_UNAVAILABLE',
       retriable: true,

@@ -1,8 +1,10 @@
 import type { ConnectorDeclaration, OptionProblem } from '../../graph/connector-declaration.ts'
-import { fieldOf, type Field, type Schema } from '../../model/schema.ts'
+import type { Field, Schema } from '../../model/schema.ts'
 import { valueTypeText } from '../../model/value-type.ts'
 import { mapping, OptionSet, type OptionValues } from '../kit/option-set.ts'
-import { choice, count, duration, storagePath, textList } from '../kit/option-types.ts'
+import { choice, count, duration, textList } from '../kit/option-types.ts'
+import { partitionProblems } from '../kit/partition-fields.ts'
+import { storagePath } from '../kit/storage-option.ts'
 
 const path = {
   type: storagePath,
@@ -59,7 +61,7 @@ export const declaration: ConnectorDeclaration = {
     checkSchema: (options, schema) => [
       ...typeProblems(schema),
       ...nameProblems(schema),
-      ...partitionProblems(sinkOptions.read(options).partitionBy ?? [], schema),
+      ...partitionsOf(sinkOptions.read(options).partitionBy ?? [], schema),
     ],
   },
 }
@@ -80,12 +82,6 @@ export function deltaType({ type, logical }: Field): string | undefined {
     default:
       return type === 'json' ? 'string' : type
   }
-}
-
-/** Types whose values are written in one way by all writers ("Partition Value Serialization", PROTOCOL.md). */
-export function isPartitionable({ type, logical }: Field): boolean {
-  if (logical !== undefined) return ['date', 'decimal', 'bigint'].includes(logical.kind)
-  return type === 'string' || type === 'long' || type === 'boolean'
 }
 
 function typeProblems({ fields }: Schema): OptionProblem[] {
@@ -109,20 +105,8 @@ function nameProblems({ fields }: Schema): OptionProblem[] {
   })
 }
 
-function partitionProblems(names: readonly string[], schema: Schema): OptionProblem[] {
-  const problems: OptionProblem[] = names.flatMap((name) => {
-    const field = fieldOf(schema, name)
-    if (field === undefined) return [{ path: 'partitionBy', message: `there is no field ${JSON.stringify(name)}` }]
-    if (isPartitionable(field)) return []
-    return [
-      {
-        path: 'partitionBy',
-        message: `the field ${name} is a ${valueTypeText(field)}`,
-        hint: 'partition by a string, long, bigint, boolean, decimal or date',
-      },
-    ]
-  })
-  if (new Set(names).size < names.length) problems.push({ path: 'partitionBy', message: 'names a field twice' })
+function partitionsOf(names: readonly string[], schema: Schema): OptionProblem[] {
+  const problems = partitionProblems(names, schema)
   if (names.length >= schema.fields.length)
     problems.push({ path: 'partitionBy', message: 'names every field: a file needs a column of its own' })
   return problems

@@ -1,11 +1,11 @@
 import { compileRowClass } from '../../codegen/rows/row.ts'
 import { MillraceError } from '../../model/errors.ts'
+import { StorageRetry } from '../kit/storage-retry.ts'
 import type { SourceContext, Split, SplitEnumerator } from '../source.ts'
 import type { DeltaSourceOptions } from './declaration.ts'
 import { DeltaLog } from './delta-log.ts'
 import { newSplit } from './split-position.ts'
 import { openTableFiles } from './table-files.ts'
-import { TableRetry } from './table-retry.ts'
 import { TableVersions } from './table-versions.ts'
 
 /** Below the 15 s within which a user hears of a wrong path. */
@@ -20,7 +20,7 @@ export class TableEnumerator implements SplitEnumerator {
   readonly #log: DeltaLog
   readonly #name: string
   readonly #versions: TableVersions
-  readonly #retry: TableRetry
+  readonly #retry: StorageRetry
   readonly #closing = new AbortController()
 
   constructor(context: SourceContext, options: DeltaSourceOptions) {
@@ -30,9 +30,10 @@ export class TableEnumerator implements SplitEnumerator {
     this.#name = files.name
     this.#log = new DeltaLog(files, 'transactions only')
     this.#versions = new TableVersions({ files, schema, rows: compileRowClass(schema), onRemove: options.onRemove })
-    this.#retry = new TableRetry({
+    this.#retry = new StorageRetry({
       ports,
-      table: files.name,
+      name: `the Delta table ${files.name}`,
+      closedCode: 'DELTA_CLOSED',
       signal: this.#closing.signal,
       reportTrouble: (error) => {
         context.reportTrouble(error)

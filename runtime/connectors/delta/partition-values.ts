@@ -2,31 +2,23 @@ import { MillraceError } from '../../model/errors.ts'
 import { bigintText, decimalText } from '../../model/decimal-text.ts'
 import { daysOf } from '../../model/logical-values.ts'
 import type { Field, Row } from '../../model/schema.ts'
-import { isoDate, parseIsoTimestamp } from '../../model/timestamp-text.ts'
+import { parseIsoTimestamp } from '../../model/timestamp-text.ts'
 import { valueTypeText } from '../../model/value-type.ts'
+import { NULL_PARTITION, partitionText } from '../kit/partition-fields.ts'
 
-const DAY_MS = 86_400_000
-/** How Hive names the folder of null. */
-const NULL_FOLDER = '__HIVE_DEFAULT_PARTITION__'
 const MAX_FOLDER_CHARACTERS = 64
 
 /** The value of a row in `partitionValues`. Throws RECORD_INVALID for an empty text, which Delta takes for null. */
-export function partitionText(field: Field, row: Row): string | null {
-  const value = row[field.name]
-  if (value === null || value === undefined) return null
-  if (field.logical?.kind === 'date') {
-    const date = isoDate(Number(value) * DAY_MS)
-    if (date?.length === 10) return date
-    throw unwritable(field, String(value), 'is no date of the years 0 to 9999')
-  }
-  const text = String(value)
+export function deltaPartitionText(field: Field, row: Row): string | null {
+  const text = partitionText(field, row)
+  if (text === undefined) throw unwritable(field, String(row[field.name]), 'is no date of the years 0 to 9999')
   if (text === '') throw unwritable(field, text, 'is empty, which Delta takes for null')
   return text
 }
 
 /** `day=2026-11-23/`: the folder says nothing to readers, so what a URL or file system could mistake is left out. */
 export function partitionFolder(name: string, value: string | null): string {
-  const shown = value === null ? NULL_FOLDER : value.replace(/[^A-Za-z0-9._-]/g, '_').slice(0, MAX_FOLDER_CHARACTERS)
+  const shown = value === null ? NULL_PARTITION : value.replace(/[^A-Za-z0-9._-]/g, '_').slice(0, MAX_FOLDER_CHARACTERS)
   return `${name}=${shown}/`
 }
 

@@ -4,13 +4,13 @@ import type { CheckpointId } from '../../model/ids.ts'
 import type { Committable } from '../../model/snapshot.ts'
 import { sleep } from '../../ports/clock.ts'
 import { partPrefix } from '../file/part-names.ts'
+import { StorageRetry } from '../kit/storage-retry.ts'
 import type { SinkContext, SinkWriter } from '../sink.ts'
 import { parseCommittable, toCommittable, type DeltaCommittable, type PreparedFiles } from './committable.ts'
 import type { DeltaSinkOptions } from './declaration.ts'
 import { TableAppends } from './table-appends.ts'
 import { openTableFiles, type TableFiles } from './table-files.ts'
 import { TableParts } from './table-parts.ts'
-import { TableRetry } from './table-retry.ts'
 
 /** Storage that stays away longer restarts the job, which then waits and reports. */
 const PATIENCE_MS = 60_000
@@ -27,7 +27,7 @@ export class DeltaWriter implements SinkWriter {
   readonly #options: DeltaSinkOptions
   readonly #files: TableFiles
   readonly #appends: TableAppends
-  readonly #retry: TableRetry
+  readonly #retry: StorageRetry
   readonly #appId: string
   #parts: TableParts | undefined
   #partNumber = 0
@@ -40,9 +40,10 @@ export class DeltaWriter implements SinkWriter {
     this.#options = options
     this.#files = openTableFiles(ports, context.baseDir, options.path)
     this.#appId = `${partPrefix(jobUid).replace('part', 'millrace')}${operatorId}-${slot}-${attempt}-${ports.rng.id()}`
-    this.#retry = new TableRetry({
+    this.#retry = new StorageRetry({
       ports,
-      table: this.#files.name,
+      name: `the Delta table ${this.#files.name}`,
+      closedCode: 'DELTA_CLOSED',
       signal: context.stopping,
       reportTrouble: (error) => {
         context.reportTrouble(error)

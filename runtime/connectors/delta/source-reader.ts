@@ -3,11 +3,11 @@ import { RowBatch } from '../../memory/batch.ts'
 import type { Split } from '../../model/snapshot.ts'
 import { nullableEventTime } from '../file/file-access.ts'
 import { PendingResult } from '../kit/pending-result.ts'
+import { StorageRetry } from '../kit/storage-retry.ts'
 import type { ReaderContext, SourceBatch, SourceReader } from '../source.ts'
 import type { DeltaSourceOptions } from './declaration.ts'
 import { TableCursor } from './table-cursor.ts'
 import { openTableFiles, type TableFiles } from './table-files.ts'
-import { TableRetry } from './table-retry.ts'
 import { TableVersions } from './table-versions.ts'
 
 /** Storage that stays away makes the reader wait, and says so. */
@@ -19,7 +19,7 @@ export class TableReader implements SourceReader {
   readonly #everyMs: number
   readonly #files: TableFiles
   readonly #versions: TableVersions
-  readonly #retry: TableRetry
+  readonly #retry: StorageRetry
   readonly #closing = new AbortController()
   readonly #pending: PendingResult<'rows' | 'nothing yet' | 'finished'>
   #filling: TableCursor | undefined
@@ -34,9 +34,10 @@ export class TableReader implements SourceReader {
     this.#files = openTableFiles(ports, baseDir, options.path)
     this.#versions = new TableVersions({ files: this.#files, schema, rows, onRemove: options.onRemove })
     this.#pending = new PendingResult(ports.clock)
-    this.#retry = new TableRetry({
+    this.#retry = new StorageRetry({
       ports,
-      table: this.#files.name,
+      name: `the Delta table ${this.#files.name}`,
+      closedCode: 'DELTA_CLOSED',
       signal: this.#closing.signal,
       reportTrouble: (error) => {
         context.reportTrouble(error)

@@ -4,7 +4,7 @@ import { RowBatch, type Batch } from '../../memory/batch.ts'
 import { fieldsOf, type Field, type Row, type Schema } from '../../model/schema.ts'
 import type { NewFile } from './committable.ts'
 import { fileStatistics } from './file-statistics.ts'
-import { partitionFolder, partitionText } from './partition-values.ts'
+import { partitionFolder, deltaPartitionText } from './partition-values.ts'
 
 /** All files that are being written hold this much together at most; beyond it the largest is ended. */
 const MAX_HELD_BYTES = 64 * 1024 * 1024
@@ -72,7 +72,7 @@ export class TableParts {
     for (let index = 0; index < batch.count; index++) {
       const row = rows[index]
       if (row === undefined) continue
-      const values = this.#partitionFields.map((field) => partitionText(field, row))
+      const values = this.#partitionFields.map((field) => deltaPartitionText(field, row))
       const key = JSON.stringify(values)
       const known = found.get(key)
       if (known === undefined) found.set(key, { values, rows: [row] })

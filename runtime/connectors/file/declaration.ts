@@ -1,20 +1,30 @@
 import type { RecordFormat, TimestampFormat } from '../../formats/format.ts'
 import type { ConnectorDeclaration, Options } from '../../graph/connector-declaration.ts'
 import { fileFormat, formatProblems, timestampFormat } from '../kit/format-option.ts'
-import { OptionSet } from '../kit/option-set.ts'
-import { filePath, filePaths, type OptionType } from '../kit/option-types.ts'
+import { mapping, OptionSet } from '../kit/option-set.ts'
+import { byteSize, choice, duration, filePath, textList, type OptionType } from '../kit/option-types.ts'
+import { partitionProblems } from '../kit/partition-fields.ts'
+import { storagePath, storagePaths } from '../kit/storage-option.ts'
 import { rate } from '../kit/rate-option.ts'
 
 export interface FileSourceOptions {
   paths: readonly string[]
   format: RecordFormat | 'parquet'
+  /** How often new files are looked for, in milliseconds; undefined: the source ends behind those of the start. */
+  lookAgain: number | undefined
 }
 
 export interface FileSinkOptions {
   path: string
   format: RecordFormat | 'parquet'
   timestampFormat: TimestampFormat
+  compression: LineCompression
+  partitionBy: readonly string[] | undefined
+  /** Bytes and milliseconds. */
+  roll: { readonly size: number | undefined; readonly every: number | undefined } | undefined
 }
+
+export type LineCompression = 'none' | 'gzip' | 'zstd'
 
 export interface FileDeadLetterOptions {
   path: string
@@ -28,9 +38,16 @@ const fileFormatOrParquet: OptionType<RecordFormat | 'parquet'> = {
 
 export const sourceOptions = new OptionSet(
   {
-    path: { type: filePaths, doc: 'The files to read; either this or `paths` is needed.' },
-    paths: { type: filePaths, doc: 'Several files to read as one stream.' },
+    path: {
+      type: storagePaths,
+      doc: 'The files to read, as paths, or as `s3://bucket/in/*.json?endpoint=…` or `hdfs://namenode:9870/in/*.json` (options of the URLs as in docs/checkpoints.md); either this or `paths` is needed.',
+    },
+    paths: { type: storagePaths, doc: 'Several files to read as one stream.' },
     format: { type: fileFormatOrParquet, required: 'json, csv, raw or parquet', doc: 'How the records are written.' },
+    lookAgain: {
+      type: duration('100ms'),
+      doc: 'How often new files are looked for; without it the source ends behind those of its start. A file must appear whole, and stay as it is.',
+    },
     rate,
   },
   (_values, written, report) => {
@@ -39,11 +56,37 @@ export const sourceOptions = new OptionSet(
   },
 )
 
-export const sinkOptions = new OptionSet({
-  path: { type: filePath, required: 'the folder for the part files', doc: 'The folder for the part files.' },
-  format: { type: fileFormatOrParquet, default: 'json', doc: 'How rows are written.' },
-  timestampFormat: { type: timestampFormat, default: 'iso', doc: 'How JSON and CSV print timestamps.' },
-})
+export const sinkOptions = new OptionSet(
+  {
+    path: {
+      type: storagePath,
+      required: 'the folder for the part files',
+      doc: 'The folder for the part files, or its place in S3 or HDFS: `s3://bucket/out?endpoint=…`, `hdfs://namenode:9870/out` (options as in docs/checkpoints.md).',
+    },
+    format: { type: fileFormatOrParquet, default: 'json', doc: 'How rows are written.' },
+    timestampFormat: { type: timestampFormat, default: 'iso', doc: 'How JSON and CSV print timestamps.' },
+    compression: {
+      type: choice('none', 'gzip', 'zstd'),
+      default: 'none',
+      doc: 'How files of lines are packed. Pages of Parquet always are, with zstd.',
+    },
+    partitionBy: {
+      type: textList('field'),
+      doc: 'Fields whose values become folders, as in `day=2026-11-22/`, escaped as Hive does it. The files have the fields, too.',
+    },
+    roll: {
+      type: mapping({
+        size: { type: byteSize('1Mi'), doc: 'A file ends behind about so many bytes.' },
+        every: { type: duration('1s'), doc: 'A file ends with the first rows that come so long after its first.' },
+      }),
+      doc: 'Ends files between checkpoints, too. Every checkpoint ends all files.',
+    },
+  },
+  (values, _written, report) => {
+    if (values.format === 'parquet' && values.compression !== undefined && values.compression !== 'none')
+      report('compression', 'is for files of lines', 'leave it out: pages of Parquet are always packed')
+  },
+)
 
 export const deadLetterOptions = new OptionSet({
   path: { type: filePath, required: 'the file for the dead letters', doc: 'The file for the dead letters.' },
@@ -58,12 +101,16 @@ export const declaration: ConnectorDeclaration = {
       const { format } = sourceOptions.read(options)
       return format === 'parquet' ? [] : formatProblems(format, schema, 'read')
     },
+    lookAgainMs: (options) => sourceOptions.read(options).lookAgain,
   },
   sink: {
     options: sinkOptions,
     checkSchema: (options, schema) => {
-      const { format } = sinkOptions.read(options)
-      return format === 'parquet' ? [] : formatProblems(format, schema, 'write')
+      const { format, partitionBy = [] } = sinkOptions.read(options)
+      return [
+        ...(format === 'parquet' ? [] : formatProblems(format, schema, 'write')),
+        ...partitionProblems(partitionBy, schema),
+      ]
     },
   },
   deadLetters: { options: deadLetterOptions },
@@ -71,6 +118,6 @@ export const declaration: ConnectorDeclaration = {
 
 /** Throws OPTIONS_INVALID. */
 export function readSourceOptions(options: Options): FileSourceOptions {
-  const { path = [], paths: several = path, format } = sourceOptions.read(options)
-  return { paths: several, format }
+  const { path = [], paths: several = path, format, lookAgain } = sourceOptions.read(options)
+  return { paths: several, format, lookAgain }
 }

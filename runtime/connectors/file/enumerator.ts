@@ -1,31 +1,39 @@
 import { compileRowClass } from '../../codegen/rows/row.ts'
-import { MillraceError } from '../../model/errors.ts'
 import type { Schema } from '../../model/schema.ts'
 import type { Split } from '../../model/snapshot.ts'
 import type { SourceContext, SplitEnumerator } from '../source.ts'
 import { FileAccess, isUncut, nullableEventTime } from './file-access.ts'
 import { byteRanges } from './line-split.ts'
 import type { FileSourceOptions } from './declaration.ts'
-import { resolvePath, stableName } from './paths.ts'
+import type { FoundFile } from './input-file.ts'
+import { InputFiles } from './input-files.ts'
+import { storageRetry } from './storage-retry.ts'
 import { SplitCursor } from './split-cursor.ts'
 import { formatPosition, parsePosition, parseSplitId, splitId, type FileRange } from './split-id.ts'
 
 const MIN_SPLIT_BYTES = 1024 * 1024
 const MAX_SPLIT_BYTES = 64 * 1024 * 1024
+/** Below the 15 s within which a user hears of a wrong place. */
+const PATIENCE_MS = 8000
+
+interface Cut {
+  readonly range: FileRange
+  readonly version: string | undefined
+}
 
 /**
  * Lists the files and cuts them: lines into byte ranges, Parquet by row group. A file keeps the cut of its
- * first listing for ever; new files are added when the job starts again. The enumerator looks up the event time of the
+ * first listing for ever; new files are added when the job starts again, and with `lookAgain` while it runs. The enumerator looks up the event time of the
  * next record of each split, for the watermark and for replay.
  */
 export class FileEnumerator implements SplitEnumerator {
-  readonly #context: SourceContext
   readonly #options: FileSourceOptions
+  readonly #inputs: InputFiles
   readonly #access: FileAccess
+  readonly #closing = new AbortController()
   readonly #eventTimeField: string | undefined
 
   constructor(context: SourceContext, options: FileSourceOptions) {
-    this.#context = context
     this.#options = options
     this.#eventTimeField = context.verb.eventTime?.field
     const { format } = options
@@ -34,9 +42,18 @@ export class FileEnumerator implements SplitEnumerator {
     const schema: Schema = {
       fields: context.schema.fields.filter((field) => !isNamed || field.name === this.#eventTimeField),
     }
+    const { ports, baseDir } = context
+    this.#inputs = new InputFiles({
+      ports,
+      baseDir,
+      patterns: options.paths,
+      retry: storageRetry(context, this.#closing.signal),
+      patienceMs: PATIENCE_MS,
+    })
     this.#access = new FileAccess({
-      ports: context.ports,
-      baseDir: context.baseDir,
+      ports,
+      baseDir,
+      inputs: this.#inputs,
       format,
       schema,
       rows: compileRowClass(schema),
@@ -48,57 +65,39 @@ export class FileEnumerator implements SplitEnumerator {
 
   async discover(known: readonly Split[], parallelism: number): Promise<Split[]> {
     const knownFiles = new Set(known.map((split) => parseSplitId(split.id).file))
-    const added = (await this.#list()).filter((path) => !knownFiles.has(stableName(this.#context.baseDir, path)))
-    const fresh = (await this.#cut(added, parallelism)).map((range) => ({
+    const files = await this.#inputs.list({ mayBeNone: this.#options.lookAgain !== undefined })
+    const added = files.filter(({ name }) => !knownFiles.has(name))
+    const fresh = (await this.#cut(added, parallelism)).map(({ range, version }) => ({
       id: splitId(range),
-      position: null,
+      position: formatPosition({ version, next: undefined, headTime: undefined, originTime: undefined }),
       finished: false,
     }))
     return this.#withTimes([...known, ...fresh])
   }
 
   async close(): Promise<void> {
-    this.#context.ports.logger.debug('file enumerator closed', { operator: this.#context.operatorId })
+    this.#closing.abort()
   }
 
-  async #list(): Promise<string[]> {
-    const { baseDir, ports } = this.#context
-    const found = new Set<string>()
-    for (const pattern of this.#options.paths) {
-      const paths = await ports.files.glob(resolvePath(baseDir, pattern))
-      if (paths.length === 0) {
-        throw new MillraceError('FILE_MISSING', `no file matches ${JSON.stringify(pattern)} in ${baseDir}`, {
-          domain: 'user',
-          hint: 'relative paths count from the folder of the job file; of a folder write the files: folder/*.jsonl',
-        })
-      }
-      for (const path of paths) found.add(path)
-    }
-    return [...found].sort()
-  }
-
-  async #cut(paths: readonly string[], parallelism: number): Promise<FileRange[]> {
-    const { baseDir, ports } = this.#context
-    const ranges: FileRange[] = []
-    if (this.#options.format === 'parquet') {
-      for (const path of paths) {
-        const { metadata } = await this.#access.parquetFile(path)
-        metadata.row_groups.forEach((_, group) =>
-          ranges.push({ kind: 'rowGroup', file: stableName(baseDir, path), group }),
-        )
-      }
-      return ranges
-    }
-    const sizes = await Promise.all(paths.map((path) => ports.files.sizeBytes(path)))
-    const total = sizes.reduce((sum, size) => sum + size, 0)
-    const target = isUncut(this.#options.format)
+  async #cut(files: readonly FoundFile[], parallelism: number): Promise<Cut[]> {
+    const { format } = this.#options
+    if (format === 'parquet') return this.#rowGroups(files)
+    const total = files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+    const target = isUncut(format)
       ? Infinity
       : Math.min(MAX_SPLIT_BYTES, Math.max(MIN_SPLIT_BYTES, Math.ceil(total / parallelism)))
-    paths.forEach((path, index) => {
-      for (const range of byteRanges(sizes[index] ?? 0, target))
-        ranges.push({ kind: 'bytes', file: stableName(baseDir, path), ...range })
-    })
-    return ranges
+    return files.flatMap(({ name, sizeBytes, version }) =>
+      byteRanges(sizeBytes, target).map((range) => ({ range: { kind: 'bytes', file: name, ...range }, version })),
+    )
+  }
+
+  async #rowGroups(files: readonly FoundFile[]): Promise<Cut[]> {
+    const cuts: Cut[] = []
+    for (const { name, version } of files) {
+      const { metadata } = await this.#access.parquetFile(await this.#inputs.open(name, version))
+      metadata.row_groups.forEach((_, group) => cuts.push({ range: { kind: 'rowGroup', file: name, group }, version }))
+    }
+    return cuts
   }
 
   async #withTimes(splits: readonly Split[]): Promise<Split[]> {
@@ -112,21 +111,17 @@ export class FileEnumerator implements SplitEnumerator {
         ? split
         : {
             ...split,
-            position: formatPosition({ next: parsePosition(split.position).next, headTime: heads[index], originTime }),
+            position: formatPosition({ ...parsePosition(split.position), headTime: heads[index], originTime }),
           },
     )
   }
 
   async #headTime(split: Split): Promise<number | undefined> {
     if (split.finished) return undefined
-    const position = formatPosition({
-      next: parsePosition(split.position).next,
-      headTime: undefined,
-      originTime: undefined,
-    })
-    const cursor = new SplitCursor({ ...split, position }, this.#eventTimeField, (next) =>
-      this.#access.open(split.id, next),
-    )
+    // known since an earlier look: a reader that has moved on writes none
+    const { headTime } = parsePosition(split.position)
+    if (headTime !== undefined) return headTime
+    const cursor = new SplitCursor(split, this.#eventTimeField, (position) => this.#access.open(split.id, position))
     await cursor.fill()
     return cursor.finished ? undefined : cursor.headTime()
   }

@@ -5,14 +5,16 @@ import type { RowScanner } from '../../codegen/contracts.ts'
 import type { Ports } from '../../ports/ports.ts'
 import type { RecordFormat } from '../../formats/format.ts'
 import { lineEnd, lineEndBehindQuotes, LineSplit } from './line-split.ts'
-import { resolvePath } from './paths.ts'
+import type { InputFile } from './input-file.ts'
+import type { InputFiles } from './input-files.ts'
 import type { ParquetFile } from './parquet-split.ts'
-import { parseSplitId } from './split-id.ts'
+import { parseSplitId, type FilePosition } from './split-id.ts'
 import type { BadRecordHandler, SplitStream } from './split-stream.ts'
 
 export interface FileAccessParts {
   ports: Ports
   baseDir: string
+  inputs: InputFiles
   format: RecordFormat | 'parquet'
   schema: Schema
   rows: RowClass
@@ -21,6 +23,8 @@ export interface FileAccessParts {
 }
 
 const MAX_HEAD_BYTES = 64 * 1024
+/** A source that looks for new files never ends, and must not keep the footers of all. */
+const MOST_FOOTERS = 64
 
 /** Opens splits of all formats; footers are read once per file, a scanner is generated once. */
 export class FileAccess {
@@ -33,21 +37,15 @@ export class FileAccess {
     this.#parts = parts
   }
 
-  /** Throws FILE_MISSING when the file of the split is gone. */
-  async open(id: string, next: number | undefined): Promise<SplitStream> {
-    const { ports, schema, rows, eventTimeField, onBadRecord } = this.#parts
+  /** Rejects as InputFiles.open. */
+  async open(id: string, { next, version }: Pick<FilePosition, 'next' | 'version'>): Promise<SplitStream> {
+    const { inputs, schema, rows, eventTimeField, onBadRecord } = this.#parts
     const range = parseSplitId(id)
-    const path = resolvePath(this.#parts.baseDir, range.file)
-    if (!(await ports.files.exists(path))) {
-      throw new MillraceError('FILE_MISSING', `${path} is gone; it was there when the job first listed its files`, {
-        domain: 'user',
-        path,
-      })
-    }
+    const file = await inputs.open(range.file, version)
     if (range.kind === 'rowGroup') {
       const { ParquetSplit } = await parquet()
       return new ParquetSplit({
-        file: await this.parquetFile(path),
+        file: await this.parquetFile(file),
         group: range.group,
         next,
         schema,
@@ -56,10 +54,9 @@ export class FileAccess {
         onBadRecord,
       })
     }
-    const scanner = await this.#scannerOf(path)
+    const scanner = await this.#scannerOf(file)
     return new LineSplit({
-      files: ports.files,
-      path,
+      file,
       start: range.start,
       end: range.end,
       next,
@@ -76,11 +73,11 @@ export class FileAccess {
     return format !== 'parquet' && format.file?.head !== undefined
   }
 
-  async #scannerOf(path: string): Promise<RowScanner> {
+  async #scannerOf(file: InputFile): Promise<RowScanner> {
     const { ports, baseDir, schema, rows, format } = this.#parts
     if (format === 'parquet')
-      throw new MillraceError('SPLIT_INVALID', `${path} is Parquet, but its split is a range of bytes`)
-    const head = this.#hasHead ? firstLine(await ports.files.read(path, 0, MAX_HEAD_BYTES)) : undefined
+      throw new MillraceError('SPLIT_INVALID', `${file.path} is Parquet, but its split is a range of bytes`)
+    const head = this.#hasHead ? firstLine(await file.read(0, MAX_HEAD_BYTES)) : undefined
     const known = this.#scanners.get(head)
     if (known !== undefined) return known
     const scanner = await format.scanner({ schema, ports, baseDir }, rows, head)
@@ -88,12 +85,17 @@ export class FileAccess {
     return scanner
   }
 
-  parquetFile(path: string): Promise<ParquetFile> {
-    let file = this.#parquet.get(path)
-    if (!file) {
-      file = parquet().then(({ openParquetFile }) => openParquetFile(this.#parts.ports.files, path))
-      this.#parquet.set(path, file)
+  parquetFile(input: InputFile): Promise<ParquetFile> {
+    const known = this.#parquet.get(input.path)
+    if (known !== undefined) return known
+    const files = {
+      sizeBytes: () => Promise.resolve(input.sizeBytes),
+      read: (_path: string, offset: number, length: number) => input.read(offset, length),
     }
+    const file = parquet().then(({ openParquetFile }) => openParquetFile(files, input.path))
+    this.#parquet.set(input.path, file)
+    const [oldest] = this.#parquet.keys()
+    if (this.#parquet.size > MOST_FOOTERS && oldest !== undefined) this.#parquet.delete(oldest)
     return file
   }
 }

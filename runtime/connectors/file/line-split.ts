@@ -1,7 +1,7 @@
 import type { RowScanner } from '../../codegen/contracts.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Row } from '../../model/schema.ts'
-import type { Files } from '../../ports/files.ts'
+import type { InputFile } from './input-file.ts'
 import type { BadRecordHandler, RowChunk, SplitStream } from './split-stream.ts'
 
 const NEWLINE = 10
@@ -13,8 +13,7 @@ const MAX_LINE_BYTES = 16 * 1024 * 1024
 const RAW_BYTES_KEPT = 64 * 1024
 
 export interface LineSplitParts {
-  files: Files
-  path: string
+  file: Pick<InputFile, 'path' | 'read'>
   start: number
   end: number
   /** Offset of the next line, from an earlier chunk's `nextAfter`; undefined for a split never read. */
@@ -101,7 +100,7 @@ export class LineSplit implements SplitStream {
     const kept = this.#buffer.subarray(this.#cursor)
     this.#bufferOffset += this.#cursor
     this.#cursor = 0
-    const bytes = await this.#parts.files.read(this.#parts.path, this.#bufferOffset + kept.length, READ_BYTES)
+    const bytes = await this.#parts.file.read(this.#bufferOffset + kept.length, READ_BYTES)
     this.#fileEnded = bytes.length < READ_BYTES
     this.#buffer =
       kept.length === 0 ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length) : Buffer.concat([kept, bytes])
@@ -151,7 +150,7 @@ export class LineSplit implements SplitStream {
   }
 
   #place(index: number): string {
-    return `${this.#parts.path} at byte ${this.#bufferOffset + index}`
+    return `${this.#parts.file.path} at byte ${this.#bufferOffset + index}`
   }
 }
 

@@ -53,6 +53,7 @@ export async function openParquetFile(files: Pick<Files, 'sizeBytes' | 'read'>, 
     checkSchema(metadata)
     return { path, buffer, metadata, scales: takeDecimals(metadata) }
   } catch (cause) {
+    if (cause instanceof MillraceError && isOfStorage(cause)) throw cause
     throw new MillraceError('FILE_UNREADABLE', `cannot read ${path} as Parquet`, { domain: 'user', cause })
   }
 }
@@ -215,12 +216,18 @@ export class ParquetSplit implements SplitStream {
         }),
       )
     } catch (cause) {
+      if (cause instanceof MillraceError && isOfStorage(cause)) throw cause
       throw new MillraceError('FILE_UNREADABLE', `cannot read row group ${group} of ${file.path}`, {
         domain: 'user',
         cause,
       })
     }
   }
+}
+
+/** The file may be sound: its storage did not give it, or gave another. */
+function isOfStorage({ retriable, code }: MillraceError): boolean {
+  return retriable || code === 'OBJECT_CHANGED' || code === 'OBJECTS_REFUSED'
 }
 
 function isBytes({ logical }: Field): boolean {

@@ -1,40 +1,60 @@
+import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { RecordBuffer } from '../../formats/record-buffer.ts'
 import type { ParquetWriter } from '../../formats/parquet/parquet-writer.ts'
 import type { Batch } from '../../memory/batch.ts'
 import type { SinkContext } from '../sink.ts'
-import type { FileSinkOptions } from './declaration.ts'
+import type { FileSinkOptions, LineCompression } from './declaration.ts'
 
 /** The content of one part file. */
 export interface PartContent {
   add(batch: Batch): void
-  /** Bytes that `take` would give now. */
+  /** Whether `take` would give bytes now, and about how many. */
   readonly sizeBytes: number
+  /** What it holds in memory. */
+  readonly heldBytes: number
   /** The bytes since the last call; they are the caller's. */
   take(): Uint8Array
-  /** Ends the part: the next `take` gives the rest of it, and what is added then belongs to the next part. */
+  /** Ends the part: the next `take` gives the rest of it. */
   end(): void
 }
 
-/** Makes the content of parts, one after the other. */
+/** Returns what makes the content of a new part. */
 export async function partContent(
   { schema, ports, baseDir }: SinkContext,
-  { format, timestampFormat }: FileSinkOptions,
-): Promise<PartContent> {
+  { format, timestampFormat, compression }: FileSinkOptions,
+): Promise<() => PartContent> {
   if (format === 'parquet') {
     const { ParquetWriter: Writer } = await import('../../formats/parquet/parquet-writer.ts')
-    return new ParquetContent(() => new Writer(schema, { compression: 'zstd', jsonAs: 'json' }))
+    return () => new ParquetContent(new Writer(schema, { compression: 'zstd', jsonAs: 'json' }))
   }
-  return new LineContent(new RecordBuffer(await format.writer({ schema, ports, baseDir, timestampFormat })))
+  const writer = await format.writer({ schema, ports, baseDir, timestampFormat })
+  const head = format.file?.head?.(schema)
+  return () => new LineContent(new RecordBuffer(writer), head, PACK[compression])
+}
+
+/** Each piece is a stream of its own: both formats allow several behind each other (RFC 1952, 2.2; RFC 8878, 3). */
+const PACK: Readonly<Record<LineCompression, (bytes: Uint8Array) => Uint8Array>> = {
+  none: (bytes) => bytes,
+  gzip: (bytes) => gzipSync(bytes),
+  zstd: (bytes) => zstdCompressSync(bytes),
 }
 
 class LineContent implements PartContent {
   readonly #lines: RecordBuffer
+  readonly #pack: (bytes: Uint8Array) => Uint8Array
+  #head: string | undefined
 
-  constructor(lines: RecordBuffer) {
+  constructor(lines: RecordBuffer, head: string | undefined, pack: (bytes: Uint8Array) => Uint8Array) {
     this.#lines = lines
+    this.#head = head
+    this.#pack = pack
   }
 
   get sizeBytes(): number {
+    return this.#lines.sizeBytes
+  }
+
+  get heldBytes(): number {
     return this.#lines.sizeBytes
   }
 
@@ -48,7 +68,10 @@ class LineContent implements PartContent {
   }
 
   take(): Uint8Array {
-    return this.#lines.take()
+    const lines = this.#lines.take()
+    const head = this.#head
+    this.#head = undefined
+    return this.#pack(head === undefined ? lines : Buffer.concat([Buffer.from(`${head}\n`), lines]))
   }
 
   end(): void {
@@ -58,21 +81,23 @@ class LineContent implements PartContent {
 
 /** Row groups are taken as they are full; the footer comes at the end. */
 class ParquetContent implements PartContent {
-  readonly #newWriter: () => ParquetWriter
-  #writer: ParquetWriter | undefined
+  readonly #writer: ParquetWriter
   #ready: Uint8Array[] = []
+  #takenBytes = 0
 
-  constructor(newWriter: () => ParquetWriter) {
-    this.#newWriter = newWriter
+  constructor(writer: ParquetWriter) {
+    this.#writer = writer
   }
 
   get sizeBytes(): number {
     return this.#ready.reduce((sum, { length }) => sum + length, 0)
   }
 
+  get heldBytes(): number {
+    return this.#writer.sizeBytes - this.#takenBytes
+  }
+
   add(batch: Batch): void {
-    if (batch.count === 0) return
-    this.#writer ??= this.#newWriter()
     this.#writer.add(batch)
     this.#ready.push(...this.#writer.take())
   }
@@ -80,12 +105,12 @@ class ParquetContent implements PartContent {
   take(): Uint8Array {
     const bytes = Buffer.concat(this.#ready)
     this.#ready = []
+    this.#takenBytes += bytes.length
     return bytes
   }
 
   end(): void {
-    this.#writer?.end()
-    this.#ready.push(...(this.#writer?.take() ?? []))
-    this.#writer = undefined
+    this.#writer.end()
+    this.#ready.push(...this.#writer.take())
   }
 }

@@ -5,7 +5,10 @@ import type { Timestamp } from '../../model/time.ts'
 import type { ReaderContext, SourceBatch, SourceReader } from '../source.ts'
 import { FileAccess, nullableEventTime } from './file-access.ts'
 import type { FileSourceOptions } from './declaration.ts'
+import { PendingResult } from '../kit/pending-result.ts'
 import { pacing, type Pacing } from '../kit/pacing.ts'
+import { InputFiles, isRemote } from './input-files.ts'
+import { storageRetry } from './storage-retry.ts'
 import { SplitCursor } from './split-cursor.ts'
 
 /**
@@ -16,15 +19,28 @@ import { SplitCursor } from './split-cursor.ts'
 export class FileReader implements SourceReader {
   readonly #context: ReaderContext
   readonly #access: FileAccess
+  readonly #follows: boolean
+  readonly #pending: PendingResult<'filled'>
+  readonly #closing = new AbortController()
   #cursors: SplitCursor[] = []
   #paused: ReadonlySet<string> = new Set()
   #pacing: Pacing | undefined
 
   constructor(context: ReaderContext, options: FileSourceOptions, rows: RowClass) {
+    const { ports, baseDir } = context
     this.#context = context
+    this.#follows = options.lookAgain !== undefined
+    this.#pending = new PendingResult(ports.clock)
     this.#access = new FileAccess({
-      ports: context.ports,
-      baseDir: context.baseDir,
+      ports,
+      baseDir,
+      inputs: new InputFiles({
+        ports,
+        baseDir,
+        patterns: options.paths,
+        retry: storageRetry(context, this.#closing.signal),
+        patienceMs: Infinity,
+      }),
       format: options.format,
       schema: context.schema,
       rows,
@@ -37,11 +53,13 @@ export class FileReader implements SourceReader {
 
   async open(splits: readonly Split[]): Promise<void> {
     const { verb, ports, parallelism } = this.#context
-    this.#cursors = splits.map(
-      (split) => new SplitCursor(split, verb.eventTime?.field, (next) => this.#access.open(split.id, next)),
-    )
+    this.#cursors = splits.map((split) => this.#cursorOf(split))
     const origin = verb.rate?.kind === 'replay' ? await this.#originTime() : undefined
     this.#pacing = pacing(verb.rate, origin, parallelism, ports.clock.now())
+  }
+
+  addSplits(splits: readonly Split[]): void {
+    this.#cursors.push(...splits.map((split) => this.#cursorOf(split)))
   }
 
   async poll(maxRows: number): Promise<SourceBatch | undefined> {
@@ -61,7 +79,7 @@ export class FileReader implements SourceReader {
   }
 
   isFinished(): boolean {
-    return this.#cursors.every((cursor) => cursor.finished)
+    return !this.#follows && this.#cursors.every((cursor) => cursor.finished)
   }
 
   pauseSplits(paused: ReadonlySet<string>): void {
@@ -78,6 +96,7 @@ export class FileReader implements SourceReader {
   }
 
   async close(): Promise<void> {
+    this.#closing.abort()
     this.#cursors = []
   }
 
@@ -87,9 +106,26 @@ export class FileReader implements SourceReader {
       const cursor =
         dueTime === Infinity ? this.#cursors.find((candidate) => this.#isReadable(candidate)) : this.#earliest()
       if (!cursor || (cursor.headTime() ?? -Infinity) > dueTime) return undefined
-      await cursor.fill()
+      if (!(await this.#fill(cursor))) return undefined
       if (!cursor.finished) return cursor
     }
+  }
+
+  /** False while the rows are still on their way: objects are read between polls, so that barriers are not held up. */
+  async #fill(cursor: SplitCursor): Promise<boolean> {
+    if (cursor.hasRows) return true
+    if (!isRemote(cursor.id)) {
+      await cursor.fill()
+      return true
+    }
+    if (!this.#pending.isUnderWay) this.#pending.start(cursor.fill().then(() => 'filled'))
+    return (await this.#pending.take()) !== undefined
+  }
+
+  #cursorOf(split: Split): SplitCursor {
+    return new SplitCursor(split, this.#context.verb.eventTime?.field, (position) =>
+      this.#access.open(split.id, position),
+    )
   }
 
   #earliest(): SplitCursor | undefined {

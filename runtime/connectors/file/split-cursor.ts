@@ -6,10 +6,12 @@ import type { RowChunk, SplitStream } from './split-stream.ts'
 
 const CHUNK_ROWS = 1024
 
+export type OpenSplit = (position: FilePosition) => Promise<SplitStream>
+
 /** Where a reader stands in one split: what is read ahead, what was given out. */
 export class SplitCursor {
   readonly id: string
-  readonly #open: (next: number | undefined) => Promise<SplitStream>
+  readonly #open: OpenSplit
   readonly #eventTimeField: string | undefined
   #position: FilePosition
   #finished: boolean
@@ -17,11 +19,7 @@ export class SplitCursor {
   #chunk: RowChunk = { rows: [], nextAfter: [] }
   #given = 0
 
-  constructor(
-    split: Split,
-    eventTimeField: string | undefined,
-    open: (next: number | undefined) => Promise<SplitStream>,
-  ) {
+  constructor(split: Split, eventTimeField: string | undefined, open: OpenSplit) {
     this.id = split.id
     this.#open = open
     this.#eventTimeField = eventTimeField
@@ -37,6 +35,11 @@ export class SplitCursor {
     return this.#position.originTime
   }
 
+  /** A row is read ahead. */
+  get hasRows(): boolean {
+    return this.#given < this.#chunk.rows.length
+  }
+
   /**
    * Event time of the next row as far as it is known: of the row read ahead, else what the enumerator saw.
    * Undefined when nothing is known or the source has no event time.
@@ -48,8 +51,8 @@ export class SplitCursor {
 
   /** Makes sure a row is read ahead, or finds that the split is finished. Opens the file at the first call. */
   async fill(): Promise<void> {
-    if (this.#finished || this.#given < this.#chunk.rows.length) return
-    this.#stream ??= await this.#open(this.#position.next)
+    if (this.#finished || this.hasRows) return
+    this.#stream ??= await this.#open(this.#position)
     const chunk = await this.#stream.read(CHUNK_ROWS)
     this.#chunk = chunk ?? { rows: [], nextAfter: [] }
     this.#given = 0
@@ -67,7 +70,8 @@ export class SplitCursor {
     if (dueTime !== Infinity) to = this.#firstAfter(dueTime, from, to)
     if (to === from) return []
     this.#given = to
-    this.#position = { next: nextAfter[to - 1], headTime: undefined, originTime: undefined }
+    const { version } = this.#position
+    this.#position = { version, next: nextAfter[to - 1], headTime: undefined, originTime: undefined }
     return from === 0 && to === rows.length ? rows : rows.slice(from, to)
   }
 

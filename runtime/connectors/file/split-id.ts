@@ -23,11 +23,13 @@ export function parseSplitId(id: string): FileRange {
 }
 
 /**
- * The position of a file split. `next` is all that must survive; the enumerator writes the other two afresh for
- * every attempt: `headTime` is the event time of the record at `next`, `originTime` the smallest of all splits,
- * where every slot's replay clock starts.
+ * The position of a file split. `version` is that of the object when it was planned (StoredObject.version; local files
+ * have none), `next` where reading continues. The enumerator writes the other two afresh for every attempt: `headTime`
+ * is the event time of the record at `next`, `originTime` the smallest of all splits, where every slot's replay clock
+ * starts.
  */
 export interface FilePosition {
+  version: string | undefined
   next: number | undefined
   headTime: number | undefined
   originTime: number | undefined
@@ -42,13 +44,20 @@ export function parsePosition(position: Json): FilePosition {
     const value = fields[name]
     return typeof value === 'number' ? value : undefined
   }
-  return { next: number('next'), headTime: number('headTime'), originTime: number('originTime') }
+  const { version } = fields
+  return {
+    version: typeof version === 'string' ? version : undefined,
+    next: number('next'),
+    headTime: number('headTime'),
+    originTime: number('originTime'),
+  }
 }
 
 export function formatPosition(position: FilePosition): Json {
-  const { next, headTime, originTime } = position
-  if (next === undefined && headTime === undefined && originTime === undefined) return null
+  const { version, next, headTime, originTime } = position
+  if (version === undefined && next === undefined && headTime === undefined && originTime === undefined) return null
   return {
+    ...(version === undefined ? {} : { version }),
     ...(next === undefined ? {} : { next }),
     ...(headTime === undefined ? {} : { headTime }),
     ...(originTime === undefined ? {} : { originTime }),

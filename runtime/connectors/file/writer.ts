@@ -1,183 +1,120 @@
-import type { Batch } from '../../memory/batch.ts'
-import { basename, dirname, join } from 'node:path'
+import { basename } from 'node:path/posix'
 import { MillraceError } from '../../model/errors.ts'
 import type { CheckpointId } from '../../model/ids.ts'
+import { fieldsOf } from '../../model/schema.ts'
 import type { Committable } from '../../model/snapshot.ts'
-import { mayPass } from '../../ports/file-errors.ts'
+import type { Batch } from '../../memory/batch.ts'
+import { localPathOf } from '../kit/storage-option.ts'
 import type { SinkContext, SinkWriter } from '../sink.ts'
 import type { FileSinkOptions } from './declaration.ts'
-import { partContent, type PartContent } from './part-content.ts'
-import { partPrefix } from './part-names.ts'
+import { isRemote } from './input-files.ts'
+import { LocalParts, localPartOf } from './local-parts.ts'
+import { objectPartOf, ObjectParts, withoutOptions } from './object-parts.ts'
+import { OutputParts } from './output-parts.ts'
+import { partContent } from './part-content.ts'
+import { committableInvalid } from './part-errors.ts'
+import { PartNames } from './part-names.ts'
+import type { PartPlace } from './part-place.ts'
 import { resolvePath } from './paths.ts'
-
-const BUFFER_BYTES = 256 * 1024
-const SUFFIX = '.pending'
-/** Job, operator, slot, attempt and number; the operator's id may contain dashes. */
-const PART = /^part-[0-9a-f]{8}-(.+)-\d+-\d+-\d+\.\w+$/
+import { storageRetry } from './storage-retry.ts'
 
 /**
- * Exactly-once part files. Rows go into `.part-<job>-<operator>-<slot>-<attempt>-<n>.<format>.pending`, which is
- * flushed at the barrier and renamed to the name without dot and suffix when the checkpoint is complete. Names
- * carry the attempt, so a writer of an older attempt can never touch a newer one's file.
+ * Exactly-once part files: rows go into parts that nobody sees, which are durable at the barrier and visible when the
+ * checkpoint is complete.
  */
 export class FileWriter implements SinkWriter {
   readonly #context: SinkContext
-  readonly #folder: string
   readonly #options: FileSinkOptions
-  #content: PartContent | undefined
-  readonly #prefix: string
-  #part = 0
-  #pending: { from: string; to: string } | undefined
-  #cleaned = false
+  readonly #names: PartNames
+  readonly #place: PartPlace
+  #parts: OutputParts | undefined
+  #isSwept = false
 
   constructor(context: SinkContext, options: FileSinkOptions) {
     this.#context = context
-    this.#folder = resolvePath(context.baseDir, options.path)
     this.#options = options
-    this.#prefix = `${partPrefix(context.jobUid)}${context.operatorId}-`
+    this.#names = new PartNames(context, suffixOf(options))
+    this.#place = isRemote(options.path) ? this.#objectParts(options.path) : this.#localParts(options.path)
   }
 
   get takesColumns(): boolean {
-    return this.#options.format === 'parquet'
+    return this.#options.format === 'parquet' && this.#options.partitionBy === undefined
   }
 
   /** Recovered files may be anyone's, and others may still have to commit theirs: nothing is deleted yet. */
   async open(recovered: readonly Committable[]): Promise<void> {
-    this.#content = await partContent(this.#context, this.#options)
-    await this.#publish(recovered)
+    const { schema, ports } = this.#context
+    const { partitionBy, roll } = this.#options
+    this.#parts = new OutputParts({
+      place: this.#place,
+      names: this.#names,
+      newContent: await partContent(this.#context, this.#options),
+      partitionFields: fieldsOf(schema, partitionBy ?? []),
+      roll: { size: roll?.size, every: roll?.every },
+      clock: ports.clock,
+    })
+    for (const committable of recovered) await this.#placeOf(committable).commit([committable])
   }
 
-  async write(batch: Batch): Promise<void> {
-    const content = this.#open()
-    content.add(batch)
-    if (content.sizeBytes >= BUFFER_BYTES) await this.#flush()
+  write(batch: Batch): Promise<void> {
+    return this.#opened().add(batch)
   }
 
-  async prepareCommit(_checkpoint: CheckpointId): Promise<Committable[]> {
-    this.#open().end()
-    await this.#flush()
-    const pending = this.#pending
-    if (!pending) return []
-    await this.#context.ports.files.sync(pending.from)
-    this.#pending = undefined
-    return [pending]
+  prepareCommit(_checkpoint: CheckpointId): Promise<Committable[]> {
+    return this.#opened().finish()
   }
 
   /**
    * A complete checkpoint of this attempt proves that every writer has opened, and so committed what it recovered:
-   * from here on pending files of older attempts are nobody's.
+   * from here on pending parts of older attempts are nobody's.
    */
   async commit(committables: readonly Committable[]): Promise<void> {
-    await this.#publish(committables)
-    if (this.#cleaned) return
-    this.#cleaned = true
-    await this.#deleteLeftovers()
+    await this.#place.commit(committables)
+    if (this.#isSwept) return
+    this.#isSwept = true
+    await this.#place.sweep()
   }
 
   async close(): Promise<void> {
-    this.#content = undefined
-    if (this.#pending) await this.#context.ports.files.delete(this.#pending.from)
-    this.#pending = undefined
+    const parts = this.#parts
+    this.#parts = undefined
+    await parts?.discard()
   }
 
-  async #flush(): Promise<void> {
-    const content = this.#open()
-    if (content.sizeBytes === 0) return
-    const { from } = (this.#pending ??= await this.#newPart())
-    const bytes = content.take()
-    await this.#attempt('write', from, () => this.#context.ports.files.append(from, bytes))
-  }
-
-  /** Skips names that exist: they are of an earlier run whose store was thrown away, and its output stays. */
-  async #newPart(): Promise<{ from: string; to: string }> {
-    const { files } = this.#context.ports
-    const { format } = this.#options
-    const suffix = format === 'parquet' ? format : (format.file?.suffix ?? 'bin')
-    for (;;) {
-      const name = `${this.#prefix}${this.#context.slot}-${this.#context.attempt}-${this.#part++}.${suffix}`
-      const part = { from: join(this.#folder, `.${name}${SUFFIX}`), to: join(this.#folder, name) }
-      if (await files.exists(part.to)) continue
-      await this.#attempt('write', part.from, () => files.delete(part.from))
-      const head = format === 'parquet' ? undefined : format.file?.head?.(this.#context.schema)
-      if (head !== undefined)
-        await this.#attempt('write', part.from, () => files.append(part.from, Buffer.from(`${head}\n`)))
-      return part
-    }
-  }
-
-  #open(): PartContent {
-    if (this.#content === undefined)
+  #opened(): OutputParts {
+    if (this.#parts === undefined)
       throw new MillraceError('FILE_SINK_NOT_OPEN', `the file sink ${this.#context.operatorId} was used before open`)
-    return this.#content
+    return this.#parts
   }
 
-  async #publish(committables: readonly Committable[]): Promise<void> {
-    const { files } = this.#context.ports
-    for (const committable of committables) {
-      const { from, to } = this.#ownPart(committable)
-      if (await files.exists(from)) {
-        await this.#attempt('commit', to, () => files.rename(from, to))
-      } else if (!(await files.exists(to))) {
-        throw new MillraceError(
-          'SINK_OUTPUT_LOST',
-          `checkpointed output ${from} is gone and ${to} does not exist either`,
-          {
-            domain: 'platform',
-            hint: 'part files must stay in the folder until the next checkpoint; restore from another checkpoint, or put the file back',
-          },
-        )
-      }
-    }
-  }
-
-  /**
-   * A committable comes from a manifest, and so from anyone whose savepoint is taken over: it may only rename a part of
-   * this operator to its final name. Beyond the sink's folder only parts of this very job are renamed: those that it
-   * wrote before its sink was given another folder.
-   */
-  #ownPart(committable: Committable): { from: string; to: string } {
-    const { from, to } = parseCommittable(committable)
-    const name = basename(to)
-    const isPart =
-      from === join(dirname(to), `.${name}${SUFFIX}`) &&
-      PART.exec(name)?.[1] === this.#context.operatorId &&
-      (dirname(to) === this.#folder || name.startsWith(this.#prefix))
-    if (isPart) return { from, to }
-    throw new MillraceError(
-      'COMMITTABLE_INVALID',
-      `the checkpoint asks to rename ${from} to ${to}, which is no part of the sink ${this.#context.operatorId} in ${this.#folder}`,
-      { domain: 'platform', hint: 'the savepoint was changed, or was written by another sink: start without it' },
+  /** The place where a part of a restored checkpoint lies: the sink may have been given another since. */
+  #placeOf(committable: Committable): PartPlace {
+    const { path } = this.#options
+    if (localPartOf(committable) !== undefined) return isRemote(path) ? this.#localParts(undefined) : this.#place
+    const part = objectPartOf(committable)
+    if (part === undefined) throw committableInvalid(this.#context.operatorId, JSON.stringify(committable))
+    if (withoutOptions(part.place) === withoutOptions(path)) return this.#place
+    if (isRemote(part.place) && this.#names.isOfJob(basename(part.upload.path))) return this.#objectParts(part.place)
+    throw committableInvalid(
+      this.#context.operatorId,
+      `to complete ${JSON.stringify(part.upload.path)} in ${withoutOptions(part.place)}`,
     )
   }
 
-  async #deleteLeftovers(): Promise<void> {
-    const { files, logger } = this.#context.ports
-    for (const path of await files.glob(join(this.#folder, `.${this.#prefix}*${SUFFIX}`))) {
-      const attempt = /-\d+-(\d+)-\d+\.\w+\.pending$/.exec(basename(path))?.[1]
-      if (attempt === undefined || Number(attempt) >= this.#context.attempt) continue
-      logger.info('deleting output that no checkpoint holds', { operator: this.#context.operatorId, path })
-      await files.delete(path)
-    }
+  #localParts(path: string | undefined): LocalParts {
+    const folder = path === undefined ? undefined : resolvePath(this.#context.baseDir, localPathOf(path))
+    const isPartitioned = this.#options.partitionBy !== undefined
+    return new LocalParts({ context: this.#context, names: this.#names, folder, isPartitioned })
   }
 
-  async #attempt(verb: string, path: string, run: () => Promise<void>): Promise<void> {
-    try {
-      await run()
-    } catch (cause) {
-      throw new MillraceError('FILE_UNWRITABLE', `cannot ${verb} ${path}`, {
-        domain: 'dependency',
-        retriable: mayPass(cause),
-        cause,
-        hint: `check that ${dirname(path)} is writable and has space`,
-      })
-    }
+  #objectParts(place: string): ObjectParts {
+    const retry = storageRetry(this.#context, this.#context.stopping)
+    return new ObjectParts({ context: this.#context, names: this.#names, place, retry })
   }
 }
 
-function parseCommittable(committable: Committable): { from: string; to: string } {
-  if (typeof committable === 'object' && committable !== null && 'from' in committable && 'to' in committable) {
-    const { from, to } = committable
-    if (typeof from === 'string' && typeof to === 'string') return { from, to }
-  }
-  throw new MillraceError('COMMITTABLE_INVALID', `${JSON.stringify(committable)} is not a committable of a file sink`)
+function suffixOf({ format, compression }: FileSinkOptions): string {
+  if (format === 'parquet') return format
+  const packed = { none: '', gzip: '.gz', zstd: '.zst' }[compression]
+  return `${format.file?.suffix ?? 'bin'}${packed}`
 }

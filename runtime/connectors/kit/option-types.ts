@@ -1,8 +1,7 @@
-import { fileURLToPath } from 'node:url'
 import { redacted } from '../../model/redacted.ts'
+import { parseBytes } from '../../model/byte-size.ts'
 import { parseDurationMs } from '../../model/time.ts'
 import type { OpenedFile } from '../../graph/connector-declaration.ts'
-import { schemeOf } from '../../ports/store.ts'
 import type { ReportOption } from '../../graph/unknown-options.ts'
 
 /** How one option is written and read. */
@@ -29,28 +28,6 @@ export const text: OptionType<string> = {
 
 /** A file or folder that the connector opens. */
 export const filePath: OptionType<string> = { ...text, opens: (file) => [{ path: '', file: String(file), as: 'file' }] }
-
-/** A folder, or the URL of another storage for objects: that is no file of the pod, and is bounded by its address. */
-export const storagePath: OptionType<string> = {
-  name: 'folder or URL of a storage',
-  read: (value, report) => {
-    const place = text.read(value, report)
-    if (place === undefined || !/^file:/i.test(place) || isFolderUrl(place)) return place
-    report('', `${shown(place)} names no folder of this machine`, 'write file:///folder, or its path alone')
-    return undefined
-  },
-  opens: (place) =>
-    schemeOf(String(place)) === 'file' ? [{ path: '', file: folderOf(String(place)), as: 'file' }] : [],
-}
-
-function isFolderUrl(url: string): boolean {
-  return URL.canParse(url) && new URL(url).host === '' && !/%2f|%00/i.test(url)
-}
-
-/** A folder is named by its path, or by a `file:` URL. */
-function folderOf(place: string): string {
-  return /^file:/i.test(place) ? fileURLToPath(place) : place
-}
 
 /** A file of a mounted Secret. */
 export const secretFile: OptionType<string> = {
@@ -121,6 +98,20 @@ export function duration(least: string): OptionType<number> {
   }
 }
 
+/** Read as bytes. */
+export function byteSize(least: string): OptionType<number> {
+  const leastBytes = parseBytes(least) ?? 0
+  return {
+    name: `size from ${least}, as in 128Mi`,
+    read: (value, report) => {
+      const bytes = typeof value === 'string' ? parseBytes(value) : undefined
+      if (bytes !== undefined && bytes >= leastBytes) return bytes
+      report('', `must be a size from ${least}, found ${shown(value)}`, 'write it as 128Mi or 1Gi, as Kubernetes does')
+      return undefined
+    },
+  }
+}
+
 /** One text, or a list of them. */
 export function textList(what: string): OptionType<readonly string[]> {
   return {
@@ -132,15 +123,6 @@ export function textList(what: string): OptionType<readonly string[]> {
       return undefined
     },
   }
-}
-
-/** Files that the connector opens, as paths or globs. */
-export const filePaths: OptionType<readonly string[]> = {
-  ...textList('path or glob'),
-  opens: (value) =>
-    Array.isArray(value)
-      ? value.map((file, index) => ({ path: `[${index}]`, file: String(file), as: 'file' }))
-      : [{ path: '', file: String(value), as: 'file' }],
 }
 
 /** A value as an error message shows it. */

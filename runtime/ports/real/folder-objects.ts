@@ -1,8 +1,16 @@
 import { open, rename, stat, type FileHandle } from 'node:fs/promises'
+import type { BigIntStats } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { MillraceError } from '../../model/errors.ts'
-import { checkObjectPath, objectLost, objectMissing, objectsUnavailable, uploadInvalid } from '../object-errors.ts'
+import {
+  checkObjectPath,
+  objectChanged,
+  objectLost,
+  objectMissing,
+  objectsUnavailable,
+  uploadInvalid,
+} from '../object-errors.ts'
 import type { Objects, PreparedUpload, StoredObject, Upload } from '../objects.ts'
 import {
   createDurably,
@@ -53,8 +61,8 @@ class FolderObjects implements Objects {
   head(path: string): Promise<StoredObject | undefined> {
     return this.#attempt('look at', path, async (file) => {
       try {
-        const { size, mtimeMs } = await stat(file)
-        return { path, sizeBytes: size, modifiedMs: Math.floor(mtimeMs) }
+        const found = await stat(file, { bigint: true })
+        return { path, sizeBytes: Number(found.size), modifiedMs: Number(found.mtimeMs), version: versionOf(found) }
       } catch (error) {
         if (isErrno(error, 'ENOENT') || isErrno(error, 'ENOTDIR')) return undefined
         throw error
@@ -62,12 +70,13 @@ class FolderObjects implements Objects {
     })
   }
 
-  read(path: string, offset: number, length: number): Promise<Uint8Array> {
+  read(path: string, offset: number, length: number, version?: string): Promise<Uint8Array> {
     return this.#attempt('read', path, async (file) => {
       const handle = await this.#opened(file, path)
       try {
-        const { size } = await handle.stat()
-        return await readRange(handle, offset, Math.max(0, Math.min(length, size - offset)))
+        const found = await handle.stat({ bigint: true })
+        if (version !== undefined && version !== versionOf(found)) throw objectChanged(this.#root, path)
+        return await readRange(handle, offset, Math.max(0, Math.min(length, Number(found.size) - offset)))
       } finally {
         await handle.close()
       }
@@ -196,6 +205,11 @@ class FolderUpload implements Upload {
       await unlinkIfPresent(this.#temporary)
     })
   }
+}
+
+/** Writing changes the time, replacing the number of the file. */
+function versionOf({ ino, mtimeNs }: BigIntStats): string {
+  return `${ino}-${mtimeNs}`
 }
 
 async function readRange(handle: FileHandle, offset: number, length: number): Promise<Uint8Array> {

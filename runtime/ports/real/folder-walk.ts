@@ -16,7 +16,7 @@ export async function filesUnder(root: string, prefix: string, wanted: FileKind)
 }
 
 /** As object stores sort: UTF-16 would put characters beyond the basic plane elsewhere. */
-function byBytes(left: string, right: string): number {
+export function byBytes(left: string, right: string): number {
   return Buffer.compare(Buffer.from(left), Buffer.from(right))
 }
 

@@ -1,7 +1,8 @@
-import { MillraceError } from '../../model/errors.ts'
 import type { Clock } from '../clock.ts'
 import type { Files, SecretFiles } from '../files.ts'
+import { hdfsLocationOf } from '../hdfs-location.ts'
 import type { Objects } from '../objects.ts'
+import { objectsUnsupported } from '../objects-url.ts'
 import type { Rng } from '../rng.ts'
 import { schemeOf } from '../store.ts'
 import { filesWithin, secretFiles } from '../reached-files.ts'
@@ -9,12 +10,14 @@ import type { Reach } from '../../model/reach.ts'
 import { byteHttp, type SendBytes } from './byte-http.ts'
 import { realClock } from './clock.ts'
 import { realFiles } from './files.ts'
+import { HdfsClient } from './hdfs-client.ts'
+import { HdfsObjects } from './hdfs-objects.ts'
 import { openFolderObjects } from './folder-objects.ts'
 import { AddressGuard } from './guarded-lookup.ts'
 import { realRng } from './rng.ts'
 import { S3Client } from './s3-client.ts'
 import { S3CredentialChain } from './s3-credentials.ts'
-import { s3LocationOf } from './s3-location.ts'
+import { s3LocationOf } from '../s3-location.ts'
 import { S3Objects } from './s3-objects.ts'
 
 export interface ObjectsEnvironment {
@@ -43,10 +46,8 @@ export function openObjects(url: string, environment: ObjectsEnvironment): Objec
   const scheme = schemeOf(url)
   if (scheme === 'file') return openFolderObjects(url, environment.files.realPath)
   if (scheme === 's3') return openS3(url, environment)
-  throw new MillraceError('OBJECTS_UNSUPPORTED', `there is no storage of kind ${JSON.stringify(scheme)}`, {
-    domain: 'user',
-    hint: 'use file:///folder, a plain path or s3://bucket/prefix',
-  })
+  if (scheme === 'hdfs') return new HdfsObjects(new HdfsClient(hdfsLocationOf(url), environment), environment.rng)
+  throw objectsUnsupported(scheme)
 }
 
 function openS3(url: string, { clock, rng, secretFiles, send, env }: ObjectsEnvironment): Objects {

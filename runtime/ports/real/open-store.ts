@@ -8,6 +8,7 @@ import { objectsEnvironment, openObjects, type ObjectsEnvironment } from './open
 const STORES: Readonly<Record<StoreScheme, (url: string, environment: ObjectsEnvironment) => Store>> = {
   file: openFileStore,
   s3: (url, environment) => storeOn(openObjects(url, environment)),
+  hdfs: (url, environment) => storeOn(openObjects(url, environment)),
 }
 
 /**
@@ -20,6 +21,6 @@ export function openStore(url: string, environment: ObjectsEnvironment = objects
   throw new MillraceError(
     'STORE_UNSUPPORTED',
     `checkpoint store ${JSON.stringify(url)} has scheme ${JSON.stringify(scheme)}; known are ${STORE_SCHEMES.join(', ')}`,
-    { domain: 'user', hint: 'use file:///folder, a plain path or s3://bucket/prefix' },
+    { domain: 'user', hint: 'use file:///folder, a plain path, s3://bucket/prefix or hdfs://namenode:9870/folder' },
   )
 }

@@ -4,7 +4,7 @@ import { objectsRefused, objectsUnavailable } from '../object-errors.ts'
 import type { Rng } from '../rng.ts'
 import type { ByteAnswer, ByteRequest, SendBytes } from './byte-http.ts'
 import type { S3CredentialChain } from './s3-credentials.ts'
-import type { S3Location } from './s3-location.ts'
+import type { S3Location } from '../s3-location.ts'
 import { encoded, queryText, signedHeaders } from './s3-signature.ts'
 import { textIn } from './s3-xml.ts'
 

@@ -6,7 +6,7 @@ import { isFields } from '../../model/fields.ts'
 import type { SecretFiles } from '../files.ts'
 import type { ByteAnswer, ByteRequest, SendBytes } from './byte-http.ts'
 import { isErrno } from './durable-file.ts'
-import type { CredentialSource } from './s3-location.ts'
+import type { CredentialSource } from '../s3-location.ts'
 import type { S3Credentials } from './s3-signature.ts'
 import { textIn } from './s3-xml.ts'
 

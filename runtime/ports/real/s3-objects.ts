@@ -1,5 +1,5 @@
 import { sleep } from '../clock.ts'
-import { checkObjectPath, objectLost, objectMissing, objectsUnavailable } from '../object-errors.ts'
+import { checkObjectPath, objectChanged, objectLost, objectMissing, objectsUnavailable } from '../object-errors.ts'
 import type { Objects, PreparedUpload, StoredObject, Upload } from '../objects.ts'
 import type { S3Client, S3Environment } from './s3-client.ts'
 import { abortUpload, S3Upload, uploadTokenOf } from './s3-upload.ts'
@@ -58,6 +58,7 @@ export class S3Objects implements Objects {
       path: key.slice(this.#prefix.length),
       sizeBytes: Number(textIn(element, 'Size') ?? 0),
       modifiedMs: Date.parse(textIn(element, 'LastModified') ?? ''),
+      version: textIn(element, 'ETag') ?? '',
     }
   }
 
@@ -69,6 +70,7 @@ export class S3Objects implements Objects {
       path,
       sizeBytes: Number(answer.headers['content-length'] ?? 0),
       modifiedMs: Date.parse(answer.headers['last-modified'] ?? ''),
+      version: answer.headers.etag ?? '',
     }
   }
 
@@ -81,18 +83,19 @@ export class S3Objects implements Objects {
     })
   }
 
-  async read(path: string, offset: number, length: number): Promise<Uint8Array> {
+  async read(path: string, offset: number, length: number, version?: string): Promise<Uint8Array> {
     checkObjectPath(path)
     if (length === 0) return new Uint8Array()
     const last = Math.min(offset + length - 1, Number.MAX_SAFE_INTEGER)
     const answer = await this.#client.send({
       method: 'GET',
       path,
-      headers: { range: `bytes=${offset}-${last}` },
+      headers: { range: `bytes=${offset}-${last}`, ...(version === undefined ? {} : { 'if-match': version }) },
       maxBytes: Math.max(length, 65_536),
       doing: `read ${JSON.stringify(path)}`,
-      expects: ['NoSuchKey', 'InvalidRange'],
+      expects: ['NoSuchKey', 'InvalidRange', 'PreconditionFailed'],
     })
+    if (answer.code === 'PreconditionFailed') throw objectChanged(this.#client.name, path)
     if (answer.code === 'InvalidRange') return new Uint8Array()
     if (answer.code !== undefined) throw objectMissing(this.#client.name, path)
     // 200: the server sent all of it, as some do for a range that is all of the object

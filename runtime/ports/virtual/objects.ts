@@ -1,4 +1,11 @@
-import { checkObjectPath, objectLost, objectMissing, objectsUnavailable, uploadInvalid } from '../object-errors.ts'
+import {
+  checkObjectPath,
+  objectChanged,
+  objectLost,
+  objectMissing,
+  objectsUnavailable,
+  uploadInvalid,
+} from '../object-errors.ts'
 import type { Objects, PreparedUpload, StoredObject } from '../objects.ts'
 import type { VirtualWorld } from './world.ts'
 
@@ -11,6 +18,7 @@ const LONGEST_CALL_MS = 5
 interface Kept {
   bytes: Uint8Array
   modifiedMs: number
+  version: string
 }
 
 /** Objects in memory, shared by all processes of a simulation; every call takes virtual time and may fail. */
@@ -20,6 +28,7 @@ export class VirtualObjects {
   readonly #world: VirtualWorld
   readonly #fault: (path: string) => ObjectsFault
   #begun = 0
+  #kept = 0
 
   constructor(world: VirtualWorld, fault: (path: string) => ObjectsFault = () => undefined) {
     this.#world = world
@@ -31,15 +40,16 @@ export class VirtualObjects {
     const call = <T>(path: string, act: () => T): Promise<T> => this.#call(owner, path, act)
     const clock = this.#world.clockOf(owner)
     const keep = (path: string, bytes: Uint8Array): void => {
-      this.objects.set(path, { bytes: bytes.slice(), modifiedMs: clock.now() })
+      this.objects.set(path, { bytes: bytes.slice(), modifiedMs: clock.now(), version: `v${this.#kept++}` })
     }
     return {
       list: (prefix, after = '') => eachOf(call(prefix, () => this.#listed(prefix, after))),
       head: (path) => call(path, () => this.#stored(path)),
-      read: (path, offset, length) =>
+      read: (path, offset, length, version) =>
         call(path, () => {
           const kept = this.objects.get(path)
           if (kept === undefined) throw objectMissing(NAME, path)
+          if (version !== undefined && version !== kept.version) throw objectChanged(NAME, path)
           return kept.bytes.slice(offset, offset + length)
         }),
       put: (path, bytes) => call(path, () => keep(path, bytes)),
@@ -82,7 +92,7 @@ export class VirtualObjects {
 
   #stored(path: string): StoredObject | undefined {
     const kept = this.objects.get(path)
-    return kept && { path, sizeBytes: kept.bytes.length, modifiedMs: kept.modifiedMs }
+    return kept && { path, sizeBytes: kept.bytes.length, modifiedMs: kept.modifiedMs, version: kept.version }
   }
 
   #listed(prefix: string, after: string): StoredObject[] {

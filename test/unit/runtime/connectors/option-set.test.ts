@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { builtinConnectors } from '../../../../runtime/builtin-connectors.ts'
 import { mapping, OptionSet } from '../../../../runtime/connectors/kit/option-set.ts'
-import { choice, count, duration, flag, storagePath, text } from '../../../../runtime/connectors/kit/option-types.ts'
+import { choice, count, duration, flag, text } from '../../../../runtime/connectors/kit/option-types.ts'
+import { storagePath } from '../../../../runtime/connectors/kit/storage-option.ts'
 import type { OptionDescriptions } from '../../../../runtime/graph/connector-declaration.ts'
 
 const SET = new OptionSet(

@@ -1,30 +1,33 @@
 import { MillraceError } from '../../model/errors.ts'
 import type { Ports } from '../../ports/ports.ts'
-import { retrying } from '../kit/retry.ts'
-import { TroubleReporter } from '../kit/trouble-reporter.ts'
+import { retrying } from './retry.ts'
+import { TroubleReporter } from './trouble-reporter.ts'
 
-export interface TableRetryOptions {
+export interface StorageRetryOptions {
   readonly ports: Pick<Ports, 'clock' | 'rng'>
-  readonly table: string
+  /** How messages name what is used: `the Delta table s3://…`. */
+  readonly name: string
+  /** As RetryPolicy.closedCode. */
+  readonly closedCode: string
   readonly signal: AbortSignal
   reportTrouble(error: Error | null): void
 }
 
-/** Repeats what is done with a table while its storage cannot be reached, and reports that to the user. */
-export class TableRetry {
-  readonly #options: TableRetryOptions
+/** Repeats what is done with a storage for objects while it cannot be reached, and reports that to the user. */
+export class StorageRetry {
+  readonly #options: StorageRetryOptions
   readonly #trouble: TroubleReporter
 
-  constructor(options: TableRetryOptions) {
+  constructor(options: StorageRetryOptions) {
     this.#options = options
     this.#trouble = new TroubleReporter(options.ports.clock, (error) => {
       options.reportTrouble(error)
     })
   }
 
-  /** Rejects with errors that do not pass, with the last one after `patienceMs`, and with DELTA_CLOSED once aborted. */
+  /** Rejects with errors that do not pass, with the last one after `patienceMs`, and with `closedCode` once aborted. */
   run<T>(doing: string, patienceMs: number, call: () => Promise<T>): Promise<T> {
-    const { ports, table, signal } = this.#options
+    const { ports, name, closedCode, signal } = this.#options
     return retrying(
       {
         clock: ports.clock,
@@ -36,11 +39,11 @@ export class TableRetry {
           describe: (what, error) =>
             error instanceof MillraceError
               ? error
-              : new MillraceError('DELTA_FAILED', `${what} failed`, { domain: 'bug', cause: error }),
-          closedCode: 'DELTA_CLOSED',
+              : new MillraceError('STORAGE_FAILED', `${what} failed`, { domain: 'bug', cause: error }),
+          closedCode,
         },
       },
-      `${doing} the Delta table ${table}`,
+      `${doing} ${name}`,
       patienceMs,
       call,
     )

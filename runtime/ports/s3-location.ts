@@ -1,4 +1,4 @@
-import { MillraceError } from '../../model/errors.ts'
+import { MillraceError } from '../model/errors.ts'
 
 /** Where the objects of a URL `s3://bucket/prefix?endpoint=…` lie, and with which rights they are asked for. */
 export interface S3Location {
@@ -25,6 +25,8 @@ export interface CredentialFiles {
   readonly sessionTokenFile: string | undefined
 }
 
+const LONGEST_KEY_BYTES = 1024
+
 const OPTIONS = [
   'endpoint',
   'region',
@@ -44,8 +46,14 @@ export function s3LocationOf(text: string): S3Location {
   const options = optionsOf(url.searchParams)
   const endpoint = endpointOf(options.get('endpoint'))
   const bucket = url.hostname
+  if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(bucket))
+    throw invalid(
+      `${JSON.stringify(bucket.slice(0, 100))} is no name of a bucket, which has 3 to 63 of a-z, 0-9, . and -`,
+    )
   // a place in a store has its folder behind the options (placeInStore)
   const trimmed = decoded(`${url.pathname}${url.hash.slice(1)}`).replaceAll(/^\/+|\/+$/g, '')
+  if (Buffer.byteLength(trimmed) > LONGEST_KEY_BYTES)
+    throw invalid(`its path has more than ${LONGEST_KEY_BYTES} bytes, as the keys of S3 must not`)
   return {
     bucket,
     prefix: trimmed === '' ? '' : `${trimmed}/`,
