@@ -42,7 +42,14 @@ export interface CassandraConnectOptions {
   readonly hosts: readonly string[]
   readonly datacenter: string
   readonly consistency: string
-  readonly login?: { readonly username: string; readonly password: string }
+  readonly login?: CassandraLogin
+}
+
+export interface CassandraLogin {
+  readonly username: string
+  readonly password: string
+  /** Whether the Secret lets its password go to a server that the job does not name; `address` is host:port. */
+  mayGoTo(address: string): boolean
 }
 
 export type CassandraConnect = (options: CassandraConnectOptions) => CassandraClient

@@ -61,16 +61,21 @@ export async function authHeaders(
 }
 
 /**
- * A login for servers that are no URLs, each named as host:port. Throws SECRET_UNREADABLE, SECRET_HOST_FORBIDDEN.
+ * A login for servers that are no URLs, each named as host:port; `mayGoTo` says whether it may be shown to another one,
+ * which these have named. Throws SECRET_UNREADABLE, SECRET_HOST_FORBIDDEN.
  */
 export async function readLogin(
   { username, passwordFile }: { username: string; passwordFile: string },
   servers: readonly string[],
   secrets: SecretFiles,
-): Promise<{ username: string; password: string }> {
+): Promise<{ username: string; password: string; mayGoTo(address: string): boolean }> {
   const { secret, hosts } = await readSecret(passwordFile, secrets)
   for (const server of servers) checkHost(passwordFile, hosts, server)
-  return { username, password: secret }
+  return {
+    username,
+    password: secret,
+    mayGoTo: (address) => hosts === undefined || isAllowedHost(hosts, address),
+  }
 }
 
 async function secretFor(file: string, url: string, secrets: SecretFiles): Promise<string> {

@@ -1,4 +1,4 @@
-import { Client, policies, types } from 'cassandra-driver'
+import { Client, errors, policies, types } from 'cassandra-driver'
 import { MillraceError } from '../../../model/errors.ts'
 import type {
   CassandraClient,
@@ -10,7 +10,9 @@ import type {
 } from '../client.ts'
 import { isSimpleType, type CassandraType } from '../types.ts'
 import { fromDriver, toDriver } from './cells.ts'
+import { addressesOf } from './addresses.ts'
 import { asMillraceError } from './errors.ts'
+import { GuardedLogin } from './guarded-login.ts'
 
 const CONNECT_TIMEOUT_MS = 5_000
 const ANSWER_TIMEOUT_MS = 10_000
@@ -62,6 +64,7 @@ class RealCassandraClient implements CassandraClient {
         Object.fromEntries(reads.map(({ name, type }) => [name, fromDriver(type, row.get(name) as unknown)])),
       )
     } catch (error) {
+      if (isCutOff(client, error)) await this.#forget(client)
       throw asMillraceError(this.#hosts, error)
     }
   }
@@ -84,12 +87,20 @@ class RealCassandraClient implements CassandraClient {
     return this.#client
   }
 
+  /** The next call connects anew, so that names are resolved again: nodes may come back under other addresses. */
+  async #forget(client: Client): Promise<void> {
+    if ((await this.#client?.catch(() => undefined)) !== client) return
+    this.#client = undefined
+    await client.shutdown()
+  }
+
   async #connect(): Promise<Client> {
     const { hosts, datacenter, login } = this.#options
+    const contactPoints = (await Promise.all(hosts.map(addressesOf))).flat()
     const client = new Client({
-      contactPoints: [...hosts],
+      contactPoints,
       localDataCenter: datacenter,
-      ...(login === undefined ? {} : { credentials: login }),
+      ...(login === undefined ? {} : { authProvider: new GuardedLogin(login, contactPoints) }),
       // numbers beyond 2^53 are exact
       encoding: { useBigIntAsLong: true, useBigIntAsVarint: true },
       policies: { reconnection: new policies.reconnection.ConstantReconnectionPolicy(RECONNECT_MS) },
@@ -128,6 +139,11 @@ async function discard(client: Client): Promise<void> {
   const { controlConnection } = client as unknown as Unconnected
   controlConnection?.shutdown()
   await controlConnection?.connection?.close()
+}
+
+/** No node is known to be there. */
+function isCutOff(client: Client, error: unknown): boolean {
+  return error instanceof errors.NoHostAvailableError && client.hosts.values().every((host) => !host.isUp())
 }
 
 type Consistency = keyof typeof types.consistencies
