@@ -16,7 +16,7 @@ import { isJsonObject } from './json.ts'
 export const OWNER_KEY = 'millrace.dev/owner'
 
 /** Key in the supervisor's context with the uid of that resource: another cluster may have one of the same name. */
-const OWNER_UID_KEY = 'millrace.dev/owner-uid'
+export const OWNER_UID_KEY = 'millrace.dev/owner-uid'
 
 /**
  * Key in the supervisor's context that says how much had been seen by whoever wrote the specification: JSON of an Order.

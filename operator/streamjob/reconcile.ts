@@ -165,7 +165,8 @@ async function writeStatus({ kube, pace }: StreamJobParts, observed: Observed, d
     // The Events that follow from it wait, too.
     if (heldBackMs > 0) return { job, lasting: [], heldBackMs }
   }
-  pace.written(uid, observed.now)
+  // What an act at rest has said is over when it is done: the next text goes at once.
+  if (decision.act.kind === 'none' || decision.operation !== null) pace.written(uid, observed.now)
   return { job: await kube.patchStatus(streamJobs, refOf(job), { metadata: { resourceVersion }, status }), lasting }
 }
 

@@ -6,7 +6,7 @@ import type { DruidDatasource, DruidDatasourceSpec } from '../../../operator/dru
 import type { KnownDruid } from '../../../operator/druid/druid-reconcile-parts.ts'
 import { druidReconciler } from '../../../operator/druid/reconcile.ts'
 import { conditionOf } from '../../../operator/druid/status.ts'
-import { ORDER_KEY } from '../../../operator/druid/supervisor-spec.ts'
+import { ORDER_KEY, OWNER_UID_KEY } from '../../../operator/druid/supervisor-spec.ts'
 import { isConflict } from '../../../operator/kube/errors.ts'
 import { EventRecorder } from '../../../operator/kube/events.ts'
 import type { Kube } from '../../../operator/kube/kube.ts'
@@ -21,27 +21,32 @@ import type { Strike } from './strike.ts'
 
 const REF = { namespace: 'shop', name: 'clicks' }
 
+/** The API server, for the operator and for everybody else. */
+export type SceneKube = Kube & Pick<FakeKube, 'objects' | 'update' | 'peek'>
+
 /** A DruidDatasource, its operator, and a Druid that answers as a real one did. */
 export class DruidScene implements Scene {
   readonly druid: FakeDruid
   readonly #clock = new ManualClock()
-  readonly #kube = new FakeKube(() => this.#clock.now())
+  readonly #kube: SceneKube
   readonly #strike: Strike
   readonly #known: KnownDruid
   #reconcile: Reconcile
 
-  private constructor(strike: Strike, druid: FakeDruid, known: KnownDruid) {
+  private constructor(strike: Strike, druid: FakeDruid, known: KnownDruid, kube: SceneKube | undefined) {
     this.#strike = strike
+    this.#kube = kube ?? new FakeKube(() => this.#clock.now())
     this.druid = druid
     this.#known = known
     this.#reconcile = this.#newOperator()
   }
 
-  static async create(strike: Strike, resource: DruidDatasource): Promise<DruidScene> {
+  /** Without `kube` in memory. */
+  static async create(strike: Strike, resource: DruidDatasource, kube?: SceneKube): Promise<DruidScene> {
     const druid = new FakeDruid()
     const known = configuredDruids({ default: { routerUrl: await druid.start() } }).find('default')
     if (known === undefined) throw new Error('the Druid of the scene is not configured')
-    const scene = new DruidScene(strike, druid, known)
+    const scene = new DruidScene(strike, druid, known, kube)
     await scene.#kube.create(druidDatasources, resource)
     return scene
   }
@@ -134,13 +139,13 @@ export class DruidScene implements Scene {
   }
 }
 
-/** Says how much of the resource its writer had seen: a version, which counts every write. */
+/** Without how much of the resource its writer had seen, and without its uid, which another run does not have. */
 function withoutOrder(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value
   if (Array.isArray(value)) return value.map(withoutOrder)
   return Object.fromEntries(
     Object.entries(value)
-      .filter(([key]) => key !== ORDER_KEY && key !== 'order')
+      .filter(([key]) => key !== ORDER_KEY && key !== 'order' && key !== OWNER_UID_KEY)
       .map(([key, member]) => [key, withoutOrder(member)]),
   )
 }

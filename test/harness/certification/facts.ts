@@ -27,7 +27,7 @@ export function withoutTimes(value: unknown): unknown {
 }
 
 /** Kind and name, without its time, of each object but Events, sorted. */
-export function objectNames(kube: FakeKube): string[] {
+export function objectNames(kube: Pick<FakeKube, 'objects'>): string[] {
   return [...kube.objects.values()]
     .filter((one) => one.kind !== kubeEvents.kind)
     .map(({ kind, metadata }) => `${kind} ${metadata.name.replace(RECORD_TIME, '-T-')}`)
@@ -35,7 +35,7 @@ export function objectNames(kube: FakeKube): string[] {
 }
 
 /** Type, reason and message of each Event, sorted. */
-export function eventTexts(kube: FakeKube): string[] {
+export function eventTexts(kube: Pick<FakeKube, 'objects'>): string[] {
   return [...kube.objects.values()]
     .filter((one: KubeObject): one is KubeEvent => one.kind === kubeEvents.kind)
     .map(({ type, reason, message }) => `${type} ${reason}: ${message}`)

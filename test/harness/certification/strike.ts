@@ -137,7 +137,8 @@ export class Strike {
     return new Proxy(port, {
       get: (target, name) => {
         const member: unknown = Reflect.get(target, name, target)
-        if (typeof member !== 'function' || UNSTRUCK.has(name)) return member
+        if (typeof member !== 'function') return member
+        if (UNSTRUCK.has(name)) return member.bind(target) as unknown
         return (...args: unknown[]): Promise<unknown> =>
           this.#make(life, { peer, kind: READS.has(name) ? 'read' : 'write', text: textOf(name, args) }, () =>
             (member as (...given: unknown[]) => Promise<unknown>).apply(target, args),

@@ -73,8 +73,8 @@ export const PLANTED_BUGS = {
     '',
   ]),
   actBeforeIntent: bug('the operator acts before its status says what for', 'operator/streamjob/reconcile.ts', [
-    'const current = await writeStatus(parts, observed, decision)',
-    'await carryOut(parts, observed, decision.act); const current = await writeStatus(parts, observed, decision)',
+    'const current = await intend(parts, observed, decision)',
+    'await carryOut(parts, observed, decision); const current = await intend(parts, observed, decision)',
   ]),
   blindStatus: bug('the operator writes its status on whatever version is there', 'operator/streamjob/reconcile.ts', [
     '{ metadata: { resourceVersion }, status }',
