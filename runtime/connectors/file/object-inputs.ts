@@ -1,6 +1,6 @@
 import { MillraceError } from '../../model/errors.ts'
 import type { Objects } from '../../ports/objects.ts'
-import { objectChanged } from '../../ports/object-errors.ts'
+import { objectChanged, objectsUnavailable } from '../../ports/object-errors.ts'
 import { objectPattern, type ObjectPattern } from '../kit/object-pattern.ts'
 import type { Ports } from '../../ports/ports.ts'
 import type { StorageRetry } from '../kit/storage-retry.ts'
@@ -65,7 +65,14 @@ export class ObjectInputs {
       path: name,
       sizeBytes: found.sizeBytes,
       read: (offset, length) =>
-        this.#retry('reading', name, () => objects.read(path, offset, length, version ?? found.version)),
+        this.#retry('reading', name, async () => {
+          const bytes = await objects.read(path, offset, length, version ?? found.version)
+          const expected = Math.min(length, Math.max(0, found.sizeBytes - offset))
+          // fewer would be taken for the end of the object
+          if (bytes.length === expected) return bytes
+          const reason = new Error(`${bytes.length} bytes came instead of ${expected}`)
+          throw objectsUnavailable(pattern.name, `read ${JSON.stringify(path)}`, reason)
+        }),
     }
   }
 
