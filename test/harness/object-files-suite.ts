@@ -42,6 +42,8 @@ export function objectFilesSuite(name: string, server: () => FilesServer): void 
         const run = await killed(first)
         const second = startMillrace('run', job, '--resume', run)
         await output.hasFiles((await output.paths()).length + 1, second)
+        // versitygw that is killed while it completes an upload loses the object: the sink then fails, and says so
+        await output.isQuiet(second)
         await server().killAndRestart()
         await output.hasFiles((await output.paths()).length + 1, second)
         const workers = descendantsOf(second.process.pid ?? 0).filter(({ command }) => command.includes('worker'))
@@ -155,6 +157,12 @@ class Output {
 
   hasFiles(count: number, job: StartedMillrace): Promise<void> {
     return waitFor(`${count} files`, PATIENCE_MS, async () => (await this.paths()).length >= count, job.stderr)
+  }
+
+  /** No upload is under way. */
+  isQuiet(job: StartedMillrace): Promise<void> {
+    const isQuiet = async (): Promise<boolean> => (await this.#server.outputPaths(this.#name)).unfinished.length === 0
+    return waitFor('no upload', PATIENCE_MS, isQuiet, job.stderr)
   }
 
   hasRows(count: number, job: StartedMillrace): Promise<void> {

@@ -94,7 +94,15 @@ spec:
   }
 })
 
+/** Folders of uploads go while they are listed: then all is listed again. */
 function pathsBelow(folder: string): string[] {
-  const found = readdirSync(folder, { recursive: true, withFileTypes: true })
-  return found.filter((file) => file.isFile()).map((file) => join(file.parentPath, file.name).slice(folder.length + 1))
+  for (;;) {
+    try {
+      const found = readdirSync(folder, { recursive: true, withFileTypes: true })
+      const files = found.filter((file) => file.isFile())
+      return files.map((file) => join(file.parentPath, file.name).slice(folder.length + 1))
+    } catch (error) {
+      if (!(error instanceof Error) || !('code' in error) || error.code !== 'ENOENT') throw error
+    }
+  }
 }

@@ -126,10 +126,23 @@ describe('requests to S3', () => {
     expect(await objects.createIfAbsent('a', some)).toBe('created')
   })
 
+  const prepared = { path: 'a', sizeBytes: 4, token: '{"id":"u","parts":["\\"e\\""]}' }
+
   test('a completion that reports its failure under status 200 is repeated', async () => {
-    const { objects, requests } = scripted([() => ({ ...failed(500, 'InternalError'), status: 200 }), () => ok()])
-    await objects.complete({ path: 'a', sizeBytes: 4, token: '{"id":"u","parts":["\\"e\\""]}' })
-    expect(requests).toHaveLength(2)
+    const { objects, requests } = scripted([
+      () => ({ ...failed(500, 'InternalError'), status: 200 }),
+      () => ok(),
+      () => ok({ 'content-length': '4' }),
+    ])
+    await objects.complete(prepared)
+    expect(requests.map(({ method }) => method)).toEqual(['POST', 'POST', 'HEAD'])
+  })
+
+  test('a completion that is answered as done, while the object is not there or shorter, is an error', async () => {
+    const missing = scripted([() => ok(), () => failed(404, 'NotFound')])
+    await expect(missing.objects.complete(prepared)).rejects.toMatchObject({ code: 'OBJECT_LOST' })
+    const shorter = scripted([() => ok(), () => ok({ 'content-length': '3' })])
+    await expect(shorter.objects.complete(prepared)).rejects.toMatchObject({ code: 'OBJECT_LOST' })
   })
 
   test('credentials that the server no longer takes are found again, once', async () => {
