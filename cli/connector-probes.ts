@@ -6,7 +6,7 @@ import type { OperatorNode } from '../runtime/graph/job-graph.ts'
 import { fieldsOf } from '../runtime/model/schema.ts'
 import type { Ports } from '../runtime/ports/ports.ts'
 
-/** What a look at a system may use. */
+/** The surroundings of a look at a system. */
 export interface Asked {
   readonly connectors: Connectors
   readonly ports: Ports

@@ -19,7 +19,7 @@ interface Finding {
   /** `source kafka`, `sink kudu`, `table of cassandra`, `a service`. */
   readonly system: string
   readonly outcome: 'reached' | 'failed' | 'not looked at'
-  /** What was found, why it failed, or why nobody looked. */
+  /** The finding, the reason of a failure, or the reason why nobody looked. */
   readonly message: string
   readonly error?: ErrorReport
 }

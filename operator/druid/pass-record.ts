@@ -15,7 +15,7 @@ interface RecordParts {
   events: Pick<EventRecorder, 'recordOnce'>
 }
 
-/** What a pass over a DruidDatasource has learnt so far, and how it becomes status and Events. */
+/** The findings of a pass over a DruidDatasource, and how they become status and Events. */
 export class PassRecord {
   readonly #parts: RecordParts
   /** As the API server had it last. */

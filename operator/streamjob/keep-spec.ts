@@ -38,7 +38,7 @@ export async function keepSpec(kube: Kube, observed: Observed, status: StreamJob
     metadata: { resourceVersion: job.metadata.resourceVersion },
     status: { ...status, lastGood, revisions: named, ...(keep.kind === 'newest' ? { rollbackTo: null } : {}) },
   })
-  // What the first spec of a job finds was left by a death before the status named it: it goes with the next one.
+  // A revision that the first spec of a job finds was left by a death before the status named it: it goes with the next one.
   if ((job.status?.revisions ?? []).length > 0) await deleteUnnamed(kube, job, named)
   return undefined
 }

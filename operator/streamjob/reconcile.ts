@@ -79,7 +79,7 @@ function hasFinalizer({ metadata }: StreamJob): boolean {
   return metadata.finalizers?.includes(FINALIZER) === true
 }
 
-/** What an act needs in the status before it. A spec is kept with the status that names it, in one. */
+/** Writes the status that an act needs before it. A spec is kept with the status that names it, in one. */
 function intend(parts: StreamJobParts, observed: Observed, decision: Decision): Promise<Written> {
   return decision.act.kind === 'keepSpec'
     ? Promise.resolve({ job: observed.job, lasting: [] })

@@ -6,7 +6,7 @@ const LEAST_BETWEEN_MS = 10_000
 
 /**
  * How often the status of a job is written for figures and texts alone: a coordinator that says something else each
- * time costs no write each time. What a user or a controller waits for is never held back. Its memory only spares
+ * time costs no write each time. A change that a user or a controller waits for is never held back. Its memory only spares
  * writes, so nothing of it matters after a restart.
  */
 export class StatusPace {

@@ -2,7 +2,7 @@ import type { Field } from '../model/schema.ts'
 import type { Ports } from '../ports/ports.ts'
 import type { Table, TableKey } from '../ports/table.ts'
 
-/** What one operator asks of a table, and its surroundings; made once per subtask and attempt. */
+/** The question of one operator to a table, and its surroundings; made once per subtask and attempt. */
 export interface TableContext {
   readonly operatorId: string
   readonly key: readonly TableKey[]

@@ -18,7 +18,7 @@ export interface AttemptCheckpointsParts {
   isCurrent(run: AttemptRun): boolean
   /** The attempt is the current one, and neither switches nor ends. */
   isRunning(run: AttemptRun): boolean
-  /** What the next periodic checkpoint has to hold. */
+  /** The extent of the next periodic checkpoint. */
   extent(): 'appended' | 'changes'
   /** A periodic checkpoint is complete. `vanished`: it had to hold everything, because those before were gone. */
   onComplete(vanished: MillraceError | undefined): void

@@ -11,7 +11,7 @@ export interface Wanted extends PlannedJob {
   target: JobTarget
 }
 
-/** What the job is to be, and the newest order that was obeyed, by this coordinator or by one before it. */
+/** The job as it is wanted, and the newest order that was obeyed, by this coordinator or by one before it. */
 export class WantedJob {
   readonly #planJob: JobPlanner
   #current: Wanted | undefined

@@ -95,7 +95,7 @@ export interface TableDeclaration {
   readonly options: DeclaredOptions
   /** The option that a list stands for, as in SourceDeclaration. */
   readonly shorthand?: string
-  /** What the table is looked up by, for documentation: `all columns of the primary key`. */
+  /** The columns that rows are looked up by, for documentation: `all columns of the primary key`. */
   readonly keys: string
   /** Returns what cannot be looked up: `key` are the columns asked by, `output` those that are wanted. */
   checkLookup?(options: Options, key: readonly Field[], output: Schema): readonly OptionProblem[]

@@ -1,11 +1,12 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Client } from 'cassandra-driver'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type CassandraBed, cassandraBedMissing, startCassandra } from '../harness/beds/cassandra-bed.ts'
 import { waitFor } from '../harness/beds/wait-for.ts'
-import { descendantsOf, startMillrace, type StartedMillrace } from '../harness/processes.ts'
+import { killRun, linesOf, LocalRuns, runIdOf } from '../harness/local-runs.ts'
+import { startMillrace } from '../harness/processes.ts'
 
 const why = cassandraBedMissing()
 const START_MS = 300_000
@@ -46,7 +47,7 @@ describe.skipIf(why !== undefined)(`a real Cassandra${why === undefined ? '' : `
   const dir = mkdtempSync(join(tmpdir(), 'millrace-cassandra-'))
   let cassandra: CassandraBed
   let admin: Client
-  let jobs = 0
+  const runs = new LocalRuns(dir)
 
   function connect(): Client {
     return new Client({
@@ -71,23 +72,13 @@ describe.skipIf(why !== undefined)(`a real Cassandra${why === undefined ? '' : `
     rmSync(dir, { recursive: true, force: true })
   })
 
-  function jobOf(graph: readonly object[], replicas = 1): string {
-    const folder = join(dir, `job-${++jobs}`)
-    mkdirSync(folder)
-    const file = join(folder, 'job.yaml')
-    const spec = { replicas, checkpoints: { interval: '200ms', store: join(folder, 'store') }, graph }
-    const metadata = { name: `job-${jobs}` }
-    writeFileSync(file, JSON.stringify({ apiVersion: 'millrace.dev/v1alpha1', kind: 'StreamJob', metadata, spec }))
-    return file
-  }
-
   function table(name: string, password = 'password'): object {
     const auth = { username: 'cassandra', passwordFile: join(dir, password) }
     return { hosts: cassandra.address, keyspace: 'shop', table: name, consistency: 'ONE', auth }
   }
 
-  async function run(graph: readonly object[]): Promise<string[]> {
-    const { code, stderr, stdout } = await startMillrace('run', jobOf(graph), '--in-process').ended
+  async function rowsOf(graph: readonly object[]): Promise<string[]> {
+    const { code, stderr, stdout } = await runs.run(graph)
     expect(code, stderr).toBe(0)
     return stdout.trim() === '' ? [] : stdout.trim().split('\n')
   }
@@ -100,23 +91,6 @@ describe.skipIf(why !== undefined)(`a real Cassandra${why === undefined ? '' : `
     return rows
   }
 
-  function linesOf(out: string): string[] {
-    if (!existsSync(out)) return []
-    return readdirSync(out)
-      .filter((name) => !name.startsWith('.'))
-      .flatMap((name) => readFileSync(join(out, name), 'utf8').trim().split('\n'))
-  }
-
-  function kill(millrace: StartedMillrace): Promise<unknown> {
-    for (const { pid } of descendantsOf(millrace.process.pid ?? 0)) process.kill(pid, 'SIGKILL')
-    millrace.process.kill('SIGKILL')
-    return millrace.ended
-  }
-
-  function idOf({ stderr }: StartedMillrace): string {
-    return /run (run-[0-9a-f]{12})/.exec(stderr())?.[1] ?? ''
-  }
-
   test(
     'every type is written as Cassandra itself shows it, and looked up the same',
     async () => {
@@ -124,7 +98,7 @@ describe.skipIf(why !== undefined)(`a real Cassandra${why === undefined ? '' : `
       await admin.execute(`CREATE TABLE shop.types (id bigint PRIMARY KEY, ${columns})`)
       const schema = Object.fromEntries(TYPES.map(([column, , field]) => [column, `${field}?`]))
       const row = Object.fromEntries(TYPES.map(([column, , , value]) => [column, value]))
-      await run([
+      await rowsOf([
         { id: 'rows', source: { values: [{ id: 1, ...row }, { id: 2 }] }, schema: { id: 'long', ...schema } },
         { id: 'out', from: 'rows', sink: { cassandra: table('types') } },
       ])
@@ -143,7 +117,7 @@ describe.skipIf(why !== undefined)(`a real Cassandra${why === undefined ? '' : `
         '{"c_big": -9007199254740993, "c_var": 9223372036854775807, "c_dec": -12345678901234567890123456789012.123456}',
       )
       expect(Object.values(shown[1] ?? {}).filter((value) => value !== null)).toEqual([2])
-      const found = await run([
+      const found = await rowsOf([
         { id: 'ids', source: { values: [{ key: 1 }, { key: 2 }, { key: 3 }] }, schema: { key: 'long' } },
         {
           id: 'found',
@@ -173,7 +147,7 @@ describe.skipIf(why !== undefined)(`a real Cassandra${why === undefined ? '' : `
       const input = join(dir, 'orders.json')
       const order = (n: number): { customer: number; amount: number } => ({ customer: n % 701, amount: n % 97 })
       writeFileSync(input, Array.from({ length: rows }, (_, n) => JSON.stringify({ n, ...order(n) })).join('\n') + '\n')
-      const file = jobOf(
+      const file = runs.fileOf(
         [
           {
             id: 'orders',
@@ -204,8 +178,8 @@ describe.skipIf(why !== undefined)(`a real Cassandra${why === undefined ? '' : `
       )
       await cassandra.restart()
       admin = connect()
-      const id = idOf(millrace)
-      await kill(millrace)
+      const id = runIdOf(millrace)
+      await killRun(millrace)
       millrace = startMillrace('run', file, '--resume', id)
       const { code, stderr } = await millrace.ended
       expect(code, stderr).toBe(0)
@@ -227,7 +201,7 @@ describe.skipIf(why !== undefined)(`a real Cassandra${why === undefined ? '' : `
       await admin.execute('CREATE TABLE shop.prices (item text, day int, price decimal, PRIMARY KEY (item, day))')
       const days = 200
       const known = Array.from({ length: days }, (_, day) => ({ item: `i${day % 5}`, day, price: `${day}.25` }))
-      await run([
+      await rowsOf([
         { id: 'rows', source: { values: known }, schema: { item: 'string', day: 'long', price: 'decimal(9,2)' } },
         { id: 'out', from: 'rows', sink: { cassandra: table('prices') } },
       ])
@@ -237,7 +211,7 @@ describe.skipIf(why !== undefined)(`a real Cassandra${why === undefined ? '' : `
       const out = join(dir, 'priced')
       const millrace = startMillrace(
         'run',
-        jobOf([
+        runs.fileOf([
           {
             id: 'rows',
             source: { file: { path: input, format: 'json', rate: '1000/s' } },
@@ -288,7 +262,7 @@ describe.skipIf(why !== undefined)(`a real Cassandra${why === undefined ? '' : `
     'a wrong password is reported in the words of the server, and mended by another one in the Secret',
     async () => {
       await admin.execute('CREATE TABLE shop.guarded (id bigint PRIMARY KEY)')
-      const millrace = startMillrace('run', jobOf(writing(table('guarded', 'wrong-password'))), '--in-process')
+      const millrace = startMillrace('run', runs.fileOf(writing(table('guarded', 'wrong-password'))), '--in-process')
       await waitFor(
         'it is reported',
         PATIENCE_MS,
@@ -311,7 +285,7 @@ describe.skipIf(why !== undefined)(`a real Cassandra${why === undefined ? '' : `
       await admin.execute("CREATE ROLE clerk WITH PASSWORD = 'clerk' AND LOGIN = true")
       writeFileSync(join(dir, 'clerk-password'), 'clerk')
       const auth = { username: 'clerk', passwordFile: join(dir, 'clerk-password') }
-      const millrace = startMillrace('run', jobOf(writing({ ...table('later'), auth })), '--in-process')
+      const millrace = startMillrace('run', runs.fileOf(writing({ ...table('later'), auth })), '--in-process')
       const reported = (code: string): Promise<unknown> =>
         waitFor(`${code} is reported`, PATIENCE_MS, async () => millrace.stderr().includes(code), millrace.stderr)
       await reported('CASSANDRA_TABLE_UNKNOWN')
@@ -328,7 +302,7 @@ describe.skipIf(why !== undefined)(`a real Cassandra${why === undefined ? '' : `
   test(
     'a datacenter that is not there ends the job with the names of those that are',
     async () => {
-      const job = jobOf(writing({ ...table('guarded'), datacenter: 'mars' }))
+      const job = runs.fileOf(writing({ ...table('guarded'), datacenter: 'mars' }))
       const { code, stderr } = await startMillrace('run', job, '--in-process').ended
       expect(code).toBe(1)
       expect(stderr).toMatch(/CASSANDRA_REFUSED.*mars.*datacenter1/s)

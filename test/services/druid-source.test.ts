@@ -1,11 +1,12 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { druidBedMissing, startDruid, type DruidBed } from '../harness/beds/druid-bed.ts'
 import { waitFor } from '../harness/beds/wait-for.ts'
 import { publishToDruid, type SampleRow } from '../harness/druid-batch.ts'
-import { descendantsOf, startMillrace, type StartedMillrace } from '../harness/processes.ts'
+import { killRun, linesOf, runIdOf } from '../harness/local-runs.ts'
+import { startMillrace } from '../harness/processes.ts'
 import { ROOT } from '../harness/source-files.ts'
 
 const why = await druidBedMissing()
@@ -56,15 +57,6 @@ describe.skipIf(why !== undefined)(`a real Druid as source${why === undefined ? 
     return { file, out }
   }
 
-  /** Committed lines, sorted. */
-  function linesOf(out: string): string[] {
-    if (!existsSync(out)) return []
-    return readdirSync(out)
-      .filter((name) => !name.startsWith('.'))
-      .flatMap((name) => readFileSync(join(out, name), 'utf8').trim().split('\n'))
-      .sort()
-  }
-
   function linesFor(rows: readonly SampleRow[]): string[] {
     return rows
       .map(({ __time, name, big }) => `{"__time":${__time},"name":${JSON.stringify(name)},"big":${big}}`)
@@ -79,13 +71,6 @@ describe.skipIf(why !== undefined)(`a real Druid as source${why === undefined ? 
     }))
   }
 
-  function kill(run: StartedMillrace): Promise<unknown> {
-    const { pid } = run.process
-    for (const child of descendantsOf(pid ?? 0)) process.kill(child.pid, 'SIGKILL')
-    run.process.kill('SIGKILL')
-    return run.ended
-  }
-
   test('when the job and Druid are killed in the middle, every published row comes once, with all its digits', async () => {
     const rows = sample(100_000, 0)
     await publish('killed', rows, 1000)
@@ -94,8 +79,8 @@ describe.skipIf(why !== undefined)(`a real Druid as source${why === undefined ? 
     let id = ''
     for (const part of [10_000, 40_000]) {
       await waitFor(`${part} rows are committed`, PATIENCE_MS, async () => linesOf(out).length >= part, run.stderr)
-      id = /run (run-[0-9a-f]{12})/.exec(run.stderr())?.[1] ?? id
-      await kill(run)
+      id = runIdOf(run) || id
+      await killRun(run)
       expect(linesOf(out).length).toBeLessThan(rows.length)
       run = startMillrace('run', file, '--resume', id)
     }
@@ -104,7 +89,7 @@ describe.skipIf(why !== undefined)(`a real Druid as source${why === undefined ? 
     await druid.restart()
     const { code, stderr } = await run.ended
     expect(code, stderr).toBe(0)
-    expect(linesOf(out)).toEqual(linesFor(rows))
+    expect(linesOf(out).sort()).toEqual(linesFor(rows))
   }, 300_000)
 
   test('a continuous job that was killed reads nothing twice, and does not end', async () => {
@@ -114,12 +99,12 @@ describe.skipIf(why !== undefined)(`a real Druid as source${why === undefined ? 
     const run = startMillrace('run', file)
     await waitFor('rows are committed', PATIENCE_MS, async () => linesOf(out).length > 0, run.stderr)
     const id = /run (run-[0-9a-f]{12})/.exec(run.stderr())?.[1] ?? ''
-    await kill(run)
+    await killRun(run)
     const resumed = startMillrace('run', file, '--resume', id)
     await waitFor('all are', PATIENCE_MS, async () => linesOf(out).length >= rows.length, resumed.stderr)
     expect(resumed.process.exitCode).toBeNull()
-    await kill(resumed)
-    expect(linesOf(out)).toEqual(linesFor(rows))
+    await killRun(resumed)
+    expect(linesOf(out).sort()).toEqual(linesFor(rows))
   }, 300_000)
 
   test('an interval is cut to the millisecond, and Druid itself leaves out what the filter refuses', async () => {
@@ -134,7 +119,7 @@ describe.skipIf(why !== undefined)(`a real Druid as source${why === undefined ? 
       ({ __time, name }) => name === 'n1' && __time >= START + 600_000 && __time < Date.parse(to),
     )
     expect(wanted.length).toBeGreaterThan(100)
-    expect(linesOf(out)).toEqual(linesFor(wanted))
+    expect(linesOf(out).sort()).toEqual(linesFor(wanted))
   }, 200_000)
 
   test('the result of a query is read with all its digits', async () => {
@@ -153,7 +138,7 @@ describe.skipIf(why !== undefined)(`a real Druid as source${why === undefined ? 
         big: own.map(({ big }) => big).reduce((a, b) => (a > b ? a : b)),
       }
     })
-    expect(linesOf(out)).toEqual(linesFor(wanted))
+    expect(linesOf(out).sort()).toEqual(linesFor(wanted))
   }, 200_000)
 
   test('the example of the tour counts per name and day as Druid itself does', async () => {

@@ -1,11 +1,12 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type KuduBed, kuduBedMissing, startKudu } from '../harness/beds/kudu-bed.ts'
 import { createKuduTable, scanKuduTable } from '../harness/beds/kudu-tables.ts'
 import { waitFor } from '../harness/beds/wait-for.ts'
-import { descendantsOf, startMillrace, type StartedMillrace } from '../harness/processes.ts'
+import { killRun, linesOf, LocalRuns, runIdOf } from '../harness/local-runs.ts'
+import { startMillrace } from '../harness/processes.ts'
 
 const why = kuduBedMissing()
 const PATIENCE_MS = 60_000
@@ -33,7 +34,7 @@ const KEYS: readonly (readonly [column: string, type: string, field: string, val
 describe.skipIf(why !== undefined)(`lookups in a real Kudu${why === undefined ? '' : ` (left out: ${why})`}`, () => {
   const dir = mkdtempSync(join(tmpdir(), 'millrace-kudu-lookup-'))
   let kudu: KuduBed
-  let jobs = 0
+  const runs = new LocalRuns(dir)
 
   beforeAll(async () => {
     kudu = await startKudu({ dir: join(dir, 'kudu') })
@@ -44,37 +45,14 @@ describe.skipIf(why !== undefined)(`lookups in a real Kudu${why === undefined ? 
     rmSync(dir, { recursive: true, force: true })
   })
 
-  function jobOf(graph: readonly object[], replicas = 1): string {
-    const folder = join(dir, `job-${++jobs}`)
-    mkdirSync(folder)
-    const file = join(folder, 'job.yaml')
-    const spec = { replicas, checkpoints: { interval: '200ms', store: join(folder, 'store') }, graph }
-    const metadata = { name: `job-${jobs}` }
-    writeFileSync(file, JSON.stringify({ apiVersion: 'millrace.dev/v1alpha1', kind: 'StreamJob', metadata, spec }))
-    return file
-  }
-
-  function table(name: string): { masters: string; table: string } {
-    return { masters: kudu.masters, table: name }
-  }
-
-  async function run(graph: readonly object[]): Promise<string[]> {
-    const { code, stderr, stdout } = await startMillrace('run', jobOf(graph), '--in-process').ended
+  async function rowsOf(graph: readonly object[]): Promise<string[]> {
+    const { code, stderr, stdout } = await runs.run(graph)
     expect(code, stderr).toBe(0)
     return stdout.trim() === '' ? [] : stdout.trim().split('\n')
   }
 
-  function linesOf(out: string): string[] {
-    if (!existsSync(out)) return []
-    return readdirSync(out)
-      .filter((name) => !name.startsWith('.'))
-      .flatMap((name) => readFileSync(join(out, name), 'utf8').trim().split('\n'))
-  }
-
-  function kill(millrace: StartedMillrace): Promise<unknown> {
-    for (const { pid } of descendantsOf(millrace.process.pid ?? 0)) process.kill(pid, 'SIGKILL')
-    millrace.process.kill('SIGKILL')
-    return millrace.ended
+  function table(name: string): { masters: string; table: string } {
+    return { masters: kudu.masters, table: name }
   }
 
   test(
@@ -87,7 +65,7 @@ describe.skipIf(why !== undefined)(`lookups in a real Kudu${why === undefined ? 
         hash: [{ columns: ['id'], num_buckets: 2 }],
       })
       const row = Object.fromEntries(KEYS.map(([column, , , value]) => [column, value]))
-      await run([
+      await rowsOf([
         {
           id: 'rows',
           source: { values: [{ id: 1, ...row }, { id: 2 }] },
@@ -105,7 +83,7 @@ describe.skipIf(why !== undefined)(`lookups in a real Kudu${why === undefined ? 
         { id: `as-${column}`, from: `found-${column}`, map: { column: `'${column}'`, id: 'id' } },
         { id: `out-${column}`, from: `as-${column}`, sink: 'console' },
       ])
-      const found = await run(lookups.flat())
+      const found = await rowsOf(lookups.flat())
       expect(found.map((line) => (JSON.parse(line) as { column: string }).column).sort()).toEqual(names.toSorted())
       expect(new Set(found.map((line) => (JSON.parse(line) as { id: number }).id))).toEqual(new Set([1]))
     },
@@ -129,7 +107,7 @@ describe.skipIf(why !== undefined)(`lookups in a real Kudu${why === undefined ? 
         name: id % 7 === 0 ? null : `customer ${id}`,
         credit: `${id}.50`,
       }))
-      await run([
+      await rowsOf([
         {
           id: 'rows',
           source: { values: known },
@@ -145,7 +123,7 @@ describe.skipIf(why !== undefined)(`lookups in a real Kudu${why === undefined ? 
       const input = join(dir, 'orders.json')
       writeFileSync(input, orders.map((order) => JSON.stringify(order)).join('\n') + '\n')
       const out = join(dir, 'named')
-      const file = jobOf(
+      const file = runs.fileOf(
         [
           {
             id: 'orders',
@@ -181,8 +159,8 @@ describe.skipIf(why !== undefined)(`lookups in a real Kudu${why === undefined ? 
       await server?.start()
       const before = linesOf(out).length
       await waitFor('it goes on', PATIENCE_MS, async () => linesOf(out).length > before, millrace.stderr)
-      const id = /run (run-[0-9a-f]{12})/.exec(millrace.stderr())?.[1] ?? ''
-      await kill(millrace)
+      const id = runIdOf(millrace)
+      await killRun(millrace)
       millrace = startMillrace('run', file, '--resume', id)
       const { code, stderr } = await millrace.ended
       expect(code, stderr).toBe(0)
@@ -206,7 +184,7 @@ describe.skipIf(why !== undefined)(`lookups in a real Kudu${why === undefined ? 
   test(
     'a key column that is not there ends the job with the reason',
     async () => {
-      const job = jobOf(lookingUp('typed', { ident: 'key' }))
+      const job = runs.fileOf(lookingUp('typed', { ident: 'key' }))
       const { code, stderr } = await startMillrace('run', job, '--in-process').ended
       expect(code).toBe(1)
       expect(stderr).toMatch(/COLUMN_MISSING.*no column ident/)
@@ -217,7 +195,7 @@ describe.skipIf(why !== undefined)(`lookups in a real Kudu${why === undefined ? 
   test(
     'a table that is not there is reported and waited for',
     async () => {
-      const millrace = startMillrace('run', jobOf(lookingUp('later', { id: 'key' })), '--in-process')
+      const millrace = startMillrace('run', runs.fileOf(lookingUp('later', { id: 'key' })), '--in-process')
       await waitFor(
         'it is reported',
         PATIENCE_MS,

@@ -1,11 +1,12 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type KuduBed, kuduBedMissing, startKudu } from '../harness/beds/kudu-bed.ts'
 import { createKuduTable, scanKuduTable } from '../harness/beds/kudu-tables.ts'
 import { waitFor } from '../harness/beds/wait-for.ts'
-import { descendantsOf, startMillrace, type StartedMillrace } from '../harness/processes.ts'
+import { hasCheckpoint, killRun, linesOf, LocalRuns, runIdOf } from '../harness/local-runs.ts'
+import { startMillrace } from '../harness/processes.ts'
 import { ROOT } from '../harness/source-files.ts'
 
 const why = kuduBedMissing()
@@ -72,7 +73,7 @@ const EMPTY_ROW = { k: '-9223372036854775808', s: 'zwei\u0000x' }
 describe.skipIf(why !== undefined)(`a real Kudu${why === undefined ? '' : ` (left out: ${why})`}`, () => {
   const dir = mkdtempSync(join(tmpdir(), 'millrace-kudu-'))
   let kudu: KuduBed
-  let jobs = 0
+  const runs = new LocalRuns(dir)
 
   beforeAll(async () => {
     kudu = await startKudu({ dir: join(dir, 'kudu') })
@@ -83,27 +84,12 @@ describe.skipIf(why !== undefined)(`a real Kudu${why === undefined ? '' : ` (lef
     rmSync(dir, { recursive: true, force: true })
   })
 
-  /** Writes a job into a folder of its own: its file. */
-  function jobOf(graph: readonly object[], replicas = 2): string {
-    const folder = join(dir, `job-${++jobs}`)
-    mkdirSync(folder)
-    const file = join(folder, 'job.yaml')
-    const spec = { replicas, checkpoints: { interval: '200ms', store: join(folder, 'store') }, graph }
-    const metadata = { name: `job-${jobs}` }
-    writeFileSync(file, JSON.stringify({ apiVersion: 'millrace.dev/v1alpha1', kind: 'StreamJob', metadata, spec }))
-    return file
-  }
-
   function table(name: string): { masters: string; table: string } {
     return { masters: kudu.masters, table: name }
   }
 
-  async function run(graph: readonly object[]): Promise<{ code: number | null; stderr: string; stdout: string }> {
-    return startMillrace('run', jobOf(graph, 1), '--in-process').ended
-  }
-
   async function write(rows: readonly object[], schema: object, sink: object): Promise<void> {
-    const { code, stderr } = await run([
+    const { code, stderr } = await runs.run([
       { id: 'rows', source: { values: rows }, schema },
       { id: 'out', from: 'rows', sink: { kudu: sink } },
     ])
@@ -119,32 +105,6 @@ describe.skipIf(why !== undefined)(`a real Kudu${why === undefined ? '' : ` (lef
 
   const LOADGEN = { key: 'long', int_val: 'long?', string_val: 'string?' }
 
-  function linesOf(out: string): string[] {
-    if (!existsSync(out)) return []
-    return readdirSync(out)
-      .filter((name) => !name.startsWith('.'))
-      .flatMap((name) => readFileSync(join(out, name), 'utf8').trim().split('\n'))
-  }
-
-  /** The first entry of a job's log is the claim, the second a checkpoint. */
-  function hasCheckpoint(file: string): boolean {
-    const store = join(file, '..', 'store')
-    return (
-      existsSync(store) &&
-      readdirSync(store, { recursive: true }).some((path) => Number(/log[/](\d+)$/.exec(String(path))?.[1]) > 1)
-    )
-  }
-
-  function kill(millrace: StartedMillrace): Promise<unknown> {
-    for (const { pid } of descendantsOf(millrace.process.pid ?? 0)) process.kill(pid, 'SIGKILL')
-    millrace.process.kill('SIGKILL')
-    return millrace.ended
-  }
-
-  function idOf({ stderr }: StartedMillrace): string {
-    return /run (run-[0-9a-f]{12})/.exec(stderr())?.[1] ?? ''
-  }
-
   test(
     'every type is written as Kudu itself reads it, and read back the same',
     async () => {
@@ -154,7 +114,7 @@ describe.skipIf(why !== undefined)(`a real Kudu${why === undefined ? '' : ` (lef
         '(int64 k=-9223372036854775808, string s="zwei\\000x", int8 i8=NULL, int16 i16=NULL, int32 i32=NULL, bool b=NULL, float f=NULL, double d=NULL, binary bin=NULL, unixtime_micros t=NULL, decimal d32=NULL, decimal d64=NULL, decimal d128=NULL, varchar v=NULL, date dt=NULL)',
         '(int64 k=9007199254740993, string s="a", int8 i8=-128, int16 i16=32767, int32 i32=-2147483648, bool b=true, float f=1.5, double d=0.1, binary bin="\\x00\\xff", unixtime_micros t=2026-11-23T00:00:00.123000Z, decimal d32=-123456789_D32, decimal d64=123456789012345678_D64, decimal d128=-12345678901234567890123456789012123456_D128, varchar v="ü€x", date dt=1969-12-31)',
       ])
-      const { stdout, stderr } = await run([
+      const { stdout, stderr } = await runs.run([
         { id: 'rows', source: { kudu: table('types') }, schema: TYPES_SCHEMA },
         { id: 'out', from: 'rows', sink: 'console' },
       ])
@@ -174,14 +134,17 @@ describe.skipIf(why !== undefined)(`a real Kudu${why === undefined ? '' : ` (lef
       const rows = 1_000_000
       const source = table(await generate(rows))
       const out = join(dir, 'snapshot')
-      const file = jobOf([
-        { id: 'rows', source: { kudu: source }, schema: LOADGEN },
-        { id: 'out', from: 'rows', sink: { file: { path: out } } },
-      ])
+      const file = runs.fileOf(
+        [
+          { id: 'rows', source: { kudu: source }, schema: LOADGEN },
+          { id: 'out', from: 'rows', sink: { file: { path: out } } },
+        ],
+        2,
+      )
       let millrace = startMillrace('run', file)
       await waitFor('rows are committed', PATIENCE_MS, async () => linesOf(out).length > 0, millrace.stderr)
-      const id = idOf(millrace)
-      await kill(millrace)
+      const id = runIdOf(millrace)
+      await killRun(millrace)
       expect(linesOf(out).length).toBeLessThan(rows)
       // rows that come now are not those of the snapshot
       await write([{ key: 999_999_999, int_val: 1, string_val: 'late' }], LOADGEN, source)
@@ -215,19 +178,22 @@ describe.skipIf(why !== undefined)(`a real Kudu${why === undefined ? '' : ` (lef
         keys: ['key'],
         hash: [{ columns: ['key'], num_buckets: 3 }],
       })
-      const file = jobOf([
-        { id: 'rows', source: { kudu: source }, schema: LOADGEN },
-        { id: 'even', from: 'rows', filter: 'key % 2 === 0' },
-        { id: 'mapped', from: 'even', map: { key: 'key', doubled: 'key * 2', text: 'string_val' } },
-        { id: 'out', from: 'mapped', sink: { kudu: table('copied') } },
-      ])
+      const file = runs.fileOf(
+        [
+          { id: 'rows', source: { kudu: source }, schema: LOADGEN },
+          { id: 'even', from: 'rows', filter: 'key % 2 === 0' },
+          { id: 'mapped', from: 'even', map: { key: 'key', doubled: 'key * 2', text: 'string_val' } },
+          { id: 'out', from: 'mapped', sink: { kudu: table('copied') } },
+        ],
+        2,
+      )
       let millrace = startMillrace('run', file)
       await waitFor('it runs', PATIENCE_MS, async () => hasCheckpoint(file), millrace.stderr)
       const [server] = kudu.tabletServers
       await server?.stop()
       await server?.start()
-      const id = idOf(millrace)
-      await kill(millrace)
+      const id = runIdOf(millrace)
+      await killRun(millrace)
       millrace = startMillrace('run', file, '--resume', id)
       const { code, stderr } = await millrace.ended
       expect(code, stderr).toBe(0)
@@ -258,10 +224,13 @@ describe.skipIf(why !== undefined)(`a real Kudu${why === undefined ? '' : ` (lef
         table('changing'),
       )
       const out = join(dir, 'changes')
-      const file = jobOf([
-        { id: 'rows', source: { kudu: { ...table('changing'), continuous: { every: '100ms' } } }, schema },
-        { id: 'out', from: 'rows', sink: { file: { path: out } } },
-      ])
+      const file = runs.fileOf(
+        [
+          { id: 'rows', source: { kudu: { ...table('changing'), continuous: { every: '100ms' } } }, schema },
+          { id: 'out', from: 'rows', sink: { file: { path: out } } },
+        ],
+        2,
+      )
       let millrace = startMillrace('run', file)
       await waitFor('the first rows are there', PATIENCE_MS, async () => linesOf(out).length === 100, millrace.stderr)
       await write(
@@ -273,8 +242,8 @@ describe.skipIf(why !== undefined)(`a real Kudu${why === undefined ? '' : ` (lef
         table('changing'),
       )
       await waitFor('changes are there', PATIENCE_MS, async () => linesOf(out).length === 102, millrace.stderr)
-      const id = idOf(millrace)
-      await kill(millrace)
+      const id = runIdOf(millrace)
+      await killRun(millrace)
       await write([{ id: 8, name: 'third' }], schema, table('changing'))
       millrace = startMillrace('run', file, '--resume', id)
       await waitFor('later ones too', PATIENCE_MS, async () => linesOf(out).length >= 103, millrace.stderr)
@@ -285,7 +254,7 @@ describe.skipIf(why !== undefined)(`a real Kudu${why === undefined ? '' : ` (lef
         async () => millrace.stderr().includes('KUDU_ROW_DELETED'),
         millrace.stderr,
       )
-      await kill(millrace)
+      await killRun(millrace)
       const changed = linesOf(out).filter((line) => !line.includes('"first"'))
       expect(changed.sort()).toEqual([
         '{"id":1000,"name":"new"}',
@@ -368,19 +337,22 @@ describe.skipIf(why !== undefined)(`a real Kudu${why === undefined ? '' : ` (lef
         keys: ['day'],
         range: { column: 'day', bounds: [['0', '10']] },
       })
-      const file = jobOf([
-        {
-          id: 'rows',
-          source: {
-            values: [
-              { day: 1, name: 'a' },
-              { day: 11, name: 'b' },
-            ],
+      const file = runs.fileOf(
+        [
+          {
+            id: 'rows',
+            source: {
+              values: [
+                { day: 1, name: 'a' },
+                { day: 11, name: 'b' },
+              ],
+            },
+            schema: { day: 'long', name: 'string?' },
           },
-          schema: { day: 'long', name: 'string?' },
-        },
-        { id: 'out', from: 'rows', sink: { kudu: table('ranges') } },
-      ])
+          { id: 'out', from: 'rows', sink: { kudu: table('ranges') } },
+        ],
+        2,
+      )
       const millrace = startMillrace('run', file, '--in-process')
       await waitFor(
         'it is reported',
@@ -413,7 +385,7 @@ describe.skipIf(why !== undefined)(`a real Kudu${why === undefined ? '' : ` (lef
   ])(
     '%s ends the job with the reason',
     async (_what, schema, reason) => {
-      const { code, stderr } = await run([
+      const { code, stderr } = await runs.run([
         { id: 'rows', source: { kudu: table('types') }, schema },
         { id: 'out', from: 'rows', sink: 'console' },
       ])
@@ -431,7 +403,7 @@ describe.skipIf(why !== undefined)(`a real Kudu${why === undefined ? '' : ` (lef
   ])(
     '%s ends the job with both values',
     async (_what, row, reason) => {
-      const { code, stderr } = await run([
+      const { code, stderr } = await runs.run([
         { id: 'rows', source: { values: [row] }, schema: TYPES_SCHEMA },
         { id: 'out', from: 'rows', sink: { kudu: table('types') } },
       ])
@@ -444,10 +416,13 @@ describe.skipIf(why !== undefined)(`a real Kudu${why === undefined ? '' : ` (lef
   test(
     'a table and a master that do not exist are named',
     async () => {
-      const missing = jobOf([
-        { id: 'rows', source: { kudu: table('nowhere') }, schema: { k: 'long' } },
-        { id: 'out', from: 'rows', sink: 'console' },
-      ])
+      const missing = runs.fileOf(
+        [
+          { id: 'rows', source: { kudu: table('nowhere') }, schema: { k: 'long' } },
+          { id: 'out', from: 'rows', sink: 'console' },
+        ],
+        2,
+      )
       const unknown = startMillrace('run', missing, '--in-process')
       await waitFor(
         'it is reported',
@@ -455,11 +430,14 @@ describe.skipIf(why !== undefined)(`a real Kudu${why === undefined ? '' : ` (lef
         async () => unknown.stderr().includes('has no table "nowhere"'),
         unknown.stderr,
       )
-      await kill(unknown)
-      const nobody = jobOf([
-        { id: 'rows', source: { kudu: { masters: '127.0.0.1:1', table: 'x' } }, schema: { k: 'long' } },
-        { id: 'out', from: 'rows', sink: 'console' },
-      ])
+      await killRun(unknown)
+      const nobody = runs.fileOf(
+        [
+          { id: 'rows', source: { kudu: { masters: '127.0.0.1:1', table: 'x' } }, schema: { k: 'long' } },
+          { id: 'out', from: 'rows', sink: 'console' },
+        ],
+        2,
+      )
       const refused = startMillrace('run', nobody, '--in-process')
       await waitFor(
         'it is reported',
@@ -467,7 +445,7 @@ describe.skipIf(why !== undefined)(`a real Kudu${why === undefined ? '' : ` (lef
         async () => refused.stderr().includes('the Kudu server 127.0.0.1:1 cannot be reached'),
         refused.stderr,
       )
-      await kill(refused)
+      await killRun(refused)
     },
     LONG_MS,
   )

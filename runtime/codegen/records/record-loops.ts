@@ -177,7 +177,7 @@ function keepFirst(emitter: RecordEmitter): Code {
     ${passOver(emitter, [js`${emitter.numberAt('at')} = at`])}`
 }
 
-/** What orders the rows of a latest table: each number in a record, and its twin `v<i>` of row r. */
+/** The numbers that order the rows of a latest table: each in a record, with its twin `v<i>` of row r. */
 interface Order {
   readonly emitter: RecordEmitter
   readonly declared: Code

@@ -131,7 +131,7 @@ function inBits(number: number, bits: number): number | undefined {
   return number >= -(2 ** (bits - 1)) && number < 2 ** (bits - 1) ? number : undefined
 }
 
-/** What is beyond the range would be stored as infinity. */
+/** A number beyond the range would be stored as infinity. */
 function floatOf(value: unknown): number | undefined {
   const number = Number(value)
   return Number.isFinite(number) && !Number.isFinite(Math.fround(number)) ? undefined : number

@@ -12,7 +12,7 @@ import type { OutputPart, PartPlace } from './part-place.ts'
 
 const SUFFIX = '.pending'
 
-/** What a checkpoint keeps of a part in a local folder. */
+/** A checkpoint keeps this of a part in a local folder. */
 interface LocalPart {
   readonly from: string
   readonly to: string

@@ -12,7 +12,7 @@ import type { OutputPart, PartPlace } from './part-place.ts'
 /** Storage that stays away longer restarts the job, which then waits and reports. */
 const PATIENCE_MS = 60_000
 
-/** What a checkpoint keeps of a part in a storage for objects. */
+/** A checkpoint keeps this of a part in a storage for objects. */
 interface ObjectPart {
   /** The URL of the storage, as the job wrote it then. */
   readonly place: string

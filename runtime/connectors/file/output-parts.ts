@@ -9,7 +9,7 @@ import type { OutputPart, PartPlace } from './part-place.ts'
 import { partitionFolder } from './partition-folder.ts'
 
 const BUFFER_BYTES = 256 * 1024
-/** Of more partitions at once, the part that was written to least lately is ended. */
+/** With more partitions at once, the part that was written to least lately is ended. */
 const MOST_OPEN = 64
 /** All parts together hold this much in memory at most; beyond it the largest is ended. */
 const MOST_HELD_BYTES = 128 * 1024 * 1024

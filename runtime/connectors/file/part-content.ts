@@ -10,7 +10,7 @@ export interface PartContent {
   add(batch: Batch): void
   /** Whether `take` would give bytes now, and about how many. */
   readonly sizeBytes: number
-  /** What it holds in memory. */
+  /** Bytes that it holds in memory. */
   readonly heldBytes: number
   /** The bytes since the last call; they are the caller's. */
   take(): Uint8Array

@@ -23,7 +23,7 @@ export class PartNames {
     this.#suffix = suffix
   }
 
-  /** What the names of this operator's files begin with, in every attempt. */
+  /** The beginning of the names of this operator's files, in every attempt. */
   get prefix(): string {
     return `${partPrefix(this.#context.jobUid)}${this.#context.operatorId}-`
   }

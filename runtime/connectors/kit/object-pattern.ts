@@ -9,7 +9,7 @@ export interface ObjectPattern {
   readonly root: string
   /** The same without the options: names of objects begin with it. Ends with `/`. */
   readonly name: string
-  /** What the paths of matching objects begin with, relative to the root; the path itself when there is no `*`. */
+  /** The beginning of the paths of matching objects, relative to the root; the path itself when there is no `*`. */
   readonly prefix: string
   matches(path: string): boolean
 }

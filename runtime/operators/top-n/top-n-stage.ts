@@ -25,7 +25,7 @@ import { storedState } from '../stored-state.ts'
 
 const SLOT: Field = { name: 'slot', type: 'long', nullable: false }
 
-/** What ranking the columns of a batch takes, where the key is one number and rows are ordered by another. */
+/** The means of ranking the columns of a batch, where the key is one number and rows are ordered by another. */
 interface ColumnPath {
   readonly rows: LogMaps
   readonly keyPlace: number

@@ -29,7 +29,7 @@ const REFUSALS = new Set([
   'SecurityException',
   'UnsupportedOperationException',
 ])
-/** Of answers that are none of HDFS's own: from a proxy, or from a server that is overloaded. */
+/** Statuses of answers that are none of HDFS's own: from a proxy, or from a server that is overloaded. */
 const PASSING_STATUSES = new Set([408, 429, 500, 502, 503, 504])
 const TOKEN_REFUSALS = new Set(['InvalidToken', 'SecurityException', 'AuthenticationException'])
 
@@ -64,8 +64,8 @@ export interface HdfsEnvironment {
 }
 
 /**
- * Calls WebHDFS (hadoop-hdfs-project, WebHDFS.md, of 3.5.0), and repeats calls while servers do not answer. Of several
- * NameNodes it stays with the one that serves.
+ * Calls WebHDFS (hadoop-hdfs-project, WebHDFS.md, of 3.5.0), and repeats calls while servers do not answer. It
+ * stays with the NameNode that serves.
  */
 export class HdfsClient {
   /** As messages name it. */

@@ -3,7 +3,7 @@ import { objectsUnavailable } from '../object-errors.ts'
 import type { StoredObject } from '../objects.ts'
 import { parsed, type HdfsClient } from './hdfs-client.ts'
 
-/** What a NameNode says of a file or folder (FileStatus of WebHDFS). */
+/** A file or folder as a NameNode describes it (FileStatus of WebHDFS). */
 export interface HdfsStatus extends StoredObject {
   readonly isFolder: boolean
 }
@@ -25,7 +25,7 @@ export async function statusOf(client: HdfsClient, path: string): Promise<HdfsSt
   return status
 }
 
-/** What is in a folder, in batches, in no promised order; nothing when there is no such folder. */
+/** The entries of a folder, in batches, in no promised order; none when there is no such folder. */
 export async function* entriesIn(client: HdfsClient, folder: string): AsyncGenerator<HdfsStatus> {
   const doing = `list ${JSON.stringify(folder)}`
   let startAfter: string | undefined

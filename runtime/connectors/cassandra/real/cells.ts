@@ -29,7 +29,7 @@ export function toDriver(type: CassandraType, cell: Cell): unknown {
   }
 }
 
-/** What the driver decoded → the cell. */
+/** A value that the driver decoded → the cell. */
 export function fromDriver(type: CassandraType, value: unknown): Cell | null {
   if (value === null || value === undefined) return null
   switch (type.kind) {

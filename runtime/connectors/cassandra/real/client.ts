@@ -128,7 +128,7 @@ class RealCassandraClient implements CassandraClient {
   }
 }
 
-/** What the driver has of a cluster before it is connected; none of it is public (driver 4.10.0). */
+/** The parts of a client that is not connected; none of them is public (driver 4.10.0). */
 interface Unconnected {
   readonly controlConnection?: { readonly connection: { close(): unknown } | null; shutdown(): void }
 }

@@ -2,7 +2,7 @@ import { MillraceError } from '../../../model/errors.ts'
 import type { CassandraClient, CassandraColumn, CassandraRow, CassandraTable, Statement } from '../client.ts'
 import type { Cell } from '../types.ts'
 
-/** What becomes of a request: it is not carried out, or it is and nobody hears of it. */
+/** A request is not carried out, or it is and nobody hears of it. */
 export type Mishap = 'refused' | 'unheard'
 
 interface Version {
@@ -16,7 +16,7 @@ interface Version {
  */
 export class VirtualCassandra {
   readonly table: CassandraTable
-  /** What the next requests meet, in turn; nothing once it is empty. */
+  /** The mishaps that the next requests meet, in turn; none once it is empty. */
   readonly mishaps: (Mishap | undefined)[] = []
   readonly statements: Statement[] = []
   readonly #rows = new Map<string, Map<string, Version>>()

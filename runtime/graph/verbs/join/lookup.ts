@@ -15,7 +15,7 @@ export interface LookupVerb {
   kind: 'lookup'
   /** How the service is asked, or which table of a connector. */
   call: AsyncMapVerb | TableCall
-  /** What a service answers: an object, or a list of rows of which there is one at most, as a table does. */
+  /** A service answers an object, or, as a table does, a list of one row at most. */
   answer: 'object' | 'rows'
   /** What becomes of a row that the service does not know (404): dropped, or its fields of the answer are null. */
   type: 'inner' | 'left'

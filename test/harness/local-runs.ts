@@ -1,0 +1,61 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { descendantsOf, type Ended, startMillrace, type StartedMillrace } from './processes.ts'
+
+/** Jobs of one test file, each with a folder of its own for its file and its checkpoints. */
+export class LocalRuns {
+  readonly #dir: string
+  #jobs = 0
+
+  constructor(dir: string) {
+    this.#dir = dir
+  }
+
+  /** Writes a job: the path of its file. */
+  fileOf(graph: readonly object[], replicas = 1): string {
+    const name = `job-${++this.#jobs}`
+    const folder = join(this.#dir, name)
+    mkdirSync(folder)
+    const file = join(folder, 'job.yaml')
+    const spec = { replicas, checkpoints: { interval: '200ms', store: join(folder, 'store') }, graph }
+    writeFileSync(
+      file,
+      JSON.stringify({ apiVersion: 'millrace.dev/v1alpha1', kind: 'StreamJob', metadata: { name }, spec }),
+    )
+    return file
+  }
+
+  /** Runs a job in one process, to its end. */
+  run(graph: readonly object[]): Promise<Ended> {
+    return startMillrace('run', this.fileOf(graph), '--in-process').ended
+  }
+}
+
+/** Whether a checkpoint of the job is complete: the first entry of its log is the claim, the second a checkpoint. */
+export function hasCheckpoint(file: string): boolean {
+  const store = join(file, '..', 'store')
+  return (
+    existsSync(store) &&
+    readdirSync(store, { recursive: true }).some((path) => Number(/log[/](\d+)$/.exec(String(path))?.[1]) > 1)
+  )
+}
+
+/** The lines that a file sink has made visible. */
+export function linesOf(out: string): string[] {
+  if (!existsSync(out)) return []
+  return readdirSync(out)
+    .filter((name) => !name.startsWith('.'))
+    .flatMap((name) => readFileSync(join(out, name), 'utf8').trim().split('\n'))
+}
+
+/** SIGKILL for the run and all its processes. */
+export function killRun(run: StartedMillrace): Promise<Ended> {
+  for (const { pid } of descendantsOf(run.process.pid ?? 0)) process.kill(pid, 'SIGKILL')
+  run.process.kill('SIGKILL')
+  return run.ended
+}
+
+/** What `--resume` takes. */
+export function runIdOf({ stderr }: StartedMillrace): string {
+  return /run (run-[0-9a-f]{12})/.exec(stderr())?.[1] ?? ''
+}
