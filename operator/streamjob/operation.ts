@@ -43,13 +43,11 @@ export function begin(observed: Observed, type: OperationType, step: Operation['
 }
 
 /**
- * Half of a deletion's time is for its savepoint. An operator that comes late still tries, as long as a quarter is left
- * for the pods to go.
+ * Three quarters of a deletion's time are for its savepoint, so that another operator can take over in the middle and
+ * still try; the last quarter is for the pods to go.
  */
-function savepointDeadline({ job, now }: Observed): number {
-  const deletedAt = Date.parse(job.metadata.deletionTimestamp ?? '')
-  const wholeMs = deletionDeadlineMs(job)
-  return Math.max(deletedAt + wholeMs / 2, Math.min(now + wholeMs / 4, deletedAt + (wholeMs * 3) / 4))
+function savepointDeadline({ job }: Observed): number {
+  return Date.parse(job.metadata.deletionTimestamp ?? '') + (deletionDeadlineMs(job) * 3) / 4
 }
 
 /** The operation at its next step, or once more at one, with time of its own and another savepoint. */
