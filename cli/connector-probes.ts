@@ -26,7 +26,11 @@ export interface Probe {
 /** How the system behind an operator is looked at; undefined when there is none, or it depends on the rows. */
 export async function probeOf(node: OperatorNode, connectors: Connectors): Promise<Probe | undefined> {
   const { verb } = node
-  if (verb.kind === 'source') return { system: `source ${verb.connector}`, look: sourceLook(node, verb) }
+  if (verb.kind === 'source') {
+    const { discoversWithoutAsking } = await connectors.source(verb.connector, verb.options)
+    const look = discoversWithoutAsking === true ? undefined : sourceLook(node, verb)
+    return { system: `source ${verb.connector}`, look }
+  }
   if (verb.kind === 'sink') {
     const { probe } = await connectors.sink(verb.connector, verb.options)
     return { system: `sink ${verb.connector}`, look: probe === undefined ? undefined : sinkLook(node, verb) }

@@ -42,6 +42,8 @@ export interface ReaderContext extends SourceContext {
 
 /** A source whose options have been read. */
 export interface SourceConnector {
+  /** Discovering the splits asks no system, though there is one: so `millrace doctor` learns nothing of it. */
+  readonly discoversWithoutAsking?: true
   enumerator(context: SourceContext): SplitEnumerator
   /** Called once per subtask and attempt. */
   reader(context: ReaderContext, rows: RowClass): SourceReader

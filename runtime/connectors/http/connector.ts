@@ -9,6 +9,7 @@ export const connector = {
   source: (written) => {
     const options = readSourceOptions(written)
     return {
+      discoversWithoutAsking: true,
       enumerator: () => ({
         discover: async (known) =>
           known.length > 0 ? [...known] : [{ id: POLL_SPLIT, position: null, finished: false }],

@@ -9,6 +9,8 @@ import { VirtualCassandra } from '../../../runtime/connectors/cassandra/virtual/
 import { connector as console } from '../../../runtime/connectors/console/connector.ts'
 import { declaration as consoleDeclaration } from '../../../runtime/connectors/console/declaration.ts'
 import { Connectors } from '../../../runtime/connectors/registry.ts'
+import { connector as httpConnector } from '../../../runtime/connectors/http/connector.ts'
+import { declaration as http } from '../../../runtime/connectors/http/declaration.ts'
 import { connector as values } from '../../../runtime/connectors/values/connector.ts'
 import { declaration as valuesDeclaration } from '../../../runtime/connectors/values/declaration.ts'
 import { jumpingPorts } from '../../harness/kafka/jumping-clock.ts'
@@ -30,6 +32,7 @@ describe('millrace doctor', () => {
     const connectors = new Connectors([
       { declaration: cassandra, load: async () => ({ connector: cassandraConnector(() => kept.connect()) }) },
       { declaration: consoleDeclaration, load: async () => ({ connector: console }) },
+      { declaration: http, load: async () => ({ connector: httpConnector }) },
       { declaration: valuesDeclaration, load: async () => ({ connector: values }) },
     ])
     const file = join(dir, 'job.yaml')
@@ -74,6 +77,15 @@ describe('millrace doctor', () => {
       '✗ named: table of cassandra: COLUMN_MISSING the Cassandra table shop.orders has no column nam',
     )
     expect(out).toContain('✗ out: sink cassandra: CASSANDRA_TABLE_UNKNOWN no table shop.nowhere')
+  })
+
+  test('a source whose service is asked by its readers only is named, not called reached', async () => {
+    const { code, out } = await ask([
+      { id: 'polled', source: { http: { url: 'http://127.0.0.1:9/', every: '1s' } }, schema: { id: 'long' } },
+      { id: 'shown', from: 'polled', sink: 'console' },
+    ])
+    expect(out).toContain('– polled: source http: its connector cannot be asked')
+    expect(code).toBe(0)
   })
 
   test('services that are asked per row are named, not asked', async () => {
