@@ -1,6 +1,6 @@
 import { MillraceError } from '../../model/errors.ts'
 import { latin1 } from '../../model/logical-values.ts'
-import { bigintText, decimalText } from '../../model/decimal-text.ts'
+import { decimalText, is64Bit } from '../../model/decimal-text.ts'
 import { isFields } from '../../model/fields.ts'
 import type { Field, ValueType } from '../../model/schema.ts'
 import { valueTypeText } from '../../model/value-type.ts'
@@ -55,9 +55,18 @@ export function typeText(type: CassandraType): string {
 
 /**
  * A value between rows and the driver: integers of at most 32 bits, doubles, timestamps (ms) and dates (days) as numbers,
- * other integers and times (ns) as bigints, decimals, texts, UUIDs and addresses as texts, blobs as bytes.
+ * other integers and times (ns) as bigints, decimals, texts, UUIDs and addresses as texts, blobs as bytes. A varint or
+ * decimal that no field can hold is a text about it.
  */
-export type Cell = number | bigint | string | boolean | Uint8Array | readonly Cell[] | { readonly [key: string]: Cell }
+export type Cell =
+  | number
+  | bigint
+  | string
+  | boolean
+  | Uint8Array
+  // no collection of Cassandra holds a null, but an empty value of a number, which is read as one
+  | readonly (Cell | null)[]
+  | { readonly [key: string]: Cell | null }
 
 /** A value of a row, never null → the cell. Throws VALUE_INVALID for one that the column cannot hold. */
 export type CellOf = (value: unknown) => Cell
@@ -66,6 +75,8 @@ export type ValueOfCell = (cell: Cell) => unknown
 
 const INT_BITS: Partial<Record<CassandraType['kind'], number>> = { tinyint: 8, smallint: 16, int: 32 }
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+/** Of version 1; Cassandra takes no other. */
+const TIME_UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-1[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 const NANOS_A_MILLI = 1_000_000n
 
 /** How values of a field are written to a column; undefined when their types do not fit. */
@@ -106,20 +117,21 @@ function writerOf(value: ValueType, type: CassandraType): Writer | undefined {
     case 'boolean':
       return kind === 'boolean' ? (boolean) => boolean === true : undefined
     case 'text':
-      return kind === 'string' ? String : undefined
+      return kind === 'string' ? wellFormed : undefined
     case 'ascii':
       return kind === 'string' ? (text) => matching(text, /^[\0-\x7f]*$/) : undefined
     case 'uuid':
-    case 'timeuuid':
       return kind === 'string' ? (text) => matching(text, UUID) : undefined
+    case 'timeuuid':
+      return kind === 'string' ? (text) => matching(text, TIME_UUID) : undefined
     case 'inet':
-      return kind === 'string' ? (text) => matching(text, /^[0-9a-f.:]{2,45}$/i) : undefined
+      return kind === 'string' ? (text) => addressOf(String(text)) : undefined
     case 'blob':
       return kind === 'bytes' ? (bytes) => Buffer.from(String(bytes), 'latin1') : undefined
     case 'timestamp':
       return kind === 'timestamp' ? Number : undefined
     case 'date':
-      return kind === 'date' ? Number : undefined
+      return kind === 'date' ? (days) => inBits(Number(days), 32) : undefined
     case 'time':
       return kind === 'time' ? (millis) => BigInt(Number(millis)) * NANOS_A_MILLI : undefined
     default:
@@ -142,18 +154,42 @@ function matching(value: unknown, pattern: RegExp): string | undefined {
   return pattern.test(text) ? text : undefined
 }
 
+/** The bytes of UTF-8 hold no half of a character: another text would be stored. */
+function wellFormed(value: unknown): string | undefined {
+  const text = String(value)
+  return text.isWellFormed() ? text : undefined
+}
+
+const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/
+
+/** An address in its shortest form: the driver checks none, and stores bytes of its memory for one that is too short. */
+function addressOf(text: string): string | undefined {
+  if (IPV4.test(text)) return text
+  const url = `http://[${text}]/`
+  return /^[0-9a-f:.]{2,45}$/i.test(text) && URL.canParse(url) ? new URL(url).hostname.slice(1, -1) : undefined
+}
+
 /** No collection of Cassandra holds a null. */
 function collectionWriter(
   value: ValueType,
   type: CassandraType & { kind: 'list' | 'set' | 'map' },
 ): Writer | undefined {
   if (type.kind === 'map') {
-    if (value.logical?.kind !== 'map' || (type.keys.kind !== 'text' && type.keys.kind !== 'ascii')) return undefined
+    if (value.logical?.kind !== 'map' || !isTextual(type.keys)) return undefined
+    const writeKey = writerOf(KEY_OF_MAP, type.keys)
     const write = writerOf(value.logical.values, type.values)
     return (
+      writeKey &&
       write &&
       ((map) =>
-        isFields(map) ? allOf(Object.entries(map).map(([key, item]) => [key, written(write, item)])) : undefined)
+        isFields(map)
+          ? allOf(
+              Object.entries(map).map(([key, item]) => [
+                key,
+                writeKey(key) === undefined ? undefined : written(write, item),
+              ]),
+            )
+          : undefined)
     )
   }
   if (value.logical?.kind !== 'array') return undefined
@@ -166,6 +202,13 @@ function collectionWriter(
       return cells.every((cell) => cell !== undefined) ? cells : undefined
     })
   )
+}
+
+const KEY_OF_MAP: ValueType = { type: 'string', nullable: false }
+
+/** Names of the members of a map. */
+function isTextual({ kind }: CassandraType): boolean {
+  return kind === 'text' || kind === 'ascii'
 }
 
 function written(write: Writer, item: unknown): Cell | undefined {
@@ -189,8 +232,10 @@ export function cellReader(value: ValueType, type: CassandraType): ValueOfCell |
       return kind === 'long' || kind === 'double' ? (cell) => cell : undefined
     case 'bigint':
     case 'varint':
-      if (kind === 'long') return (cell) => exactNumber(cell as bigint)
-      return kind === 'bigint' ? (cell) => bigintText(String(cell)) : undefined
+      if (kind === 'long') return (cell) => (typeof cell === 'bigint' ? exactNumber(cell) : undefined)
+      return kind === 'bigint'
+        ? (cell) => (typeof cell === 'bigint' && is64Bit(cell) ? String(cell) : undefined)
+        : undefined
     case 'double':
     case 'float':
       return kind === 'double' ? (cell) => (Number.isFinite(cell) ? cell : undefined) : undefined
@@ -210,7 +255,8 @@ export function cellReader(value: ValueType, type: CassandraType): ValueOfCell |
     case 'blob':
       return kind === 'bytes' ? (cell) => latin1(cell as Uint8Array) : undefined
     case 'timestamp':
-      return kind === 'timestamp' ? (cell) => cell : undefined
+      // the driver has none beyond 8.64e15 ms
+      return kind === 'timestamp' ? (cell) => (Number.isNaN(cell) ? undefined : cell) : undefined
     case 'date':
       return kind === 'date' ? (cell) => cell : undefined
     case 'time':
@@ -219,7 +265,9 @@ export function cellReader(value: ValueType, type: CassandraType): ValueOfCell |
     case 'set':
       return value.logical?.kind === 'array' ? listReader(value.logical.items, type.items) : undefined
     case 'map':
-      return value.logical?.kind === 'map' ? mapReader(value.logical.values, type.values) : undefined
+      return value.logical?.kind === 'map' && isTextual(type.keys)
+        ? mapReader(value.logical.values, type.values)
+        : undefined
     case 'other':
       return undefined
   }
@@ -230,7 +278,7 @@ function listReader(items: ValueType, type: CassandraType): ValueOfCell | undefi
   return (
     read &&
     ((cell) => {
-      const values = (cell as readonly Cell[]).map(read)
+      const values = (cell as readonly (Cell | null)[]).map((item) => (item === null ? undefined : read(item)))
       return values.includes(undefined) ? undefined : values
     })
   )
@@ -241,7 +289,10 @@ function mapReader(values: ValueType, type: CassandraType): ValueOfCell | undefi
   return (
     read &&
     ((cell) => {
-      const entries = Object.entries(cell as Readonly<Record<string, Cell>>).map(([key, item]) => [key, read(item)])
+      const entries = Object.entries(cell as Readonly<Record<string, Cell | null>>).map(([key, item]) => [
+        key,
+        item === null ? undefined : read(item),
+      ])
       return entries.some(([, item]) => item === undefined) ? undefined : Object.fromEntries(entries)
     })
   )

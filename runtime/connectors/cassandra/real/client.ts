@@ -101,8 +101,8 @@ class RealCassandraClient implements CassandraClient {
       contactPoints,
       localDataCenter: datacenter,
       ...(login === undefined ? {} : { authProvider: new GuardedLogin(login, contactPoints) }),
-      // numbers beyond 2^53 are exact
-      encoding: { useBigIntAsLong: true, useBigIntAsVarint: true },
+      // numbers beyond 2^53 are exact, and keys of maps may have the names of what objects inherit
+      encoding: { useBigIntAsLong: true, map: Map },
       policies: { reconnection: new policies.reconnection.ConstantReconnectionPolicy(RECONNECT_MS) },
       socketOptions: { connectTimeout: CONNECT_TIMEOUT_MS, readTimeout: ANSWER_TIMEOUT_MS },
     })
