@@ -344,6 +344,76 @@ describe.skipIf(why !== undefined)(`a real Cassandra${why === undefined ? '' : `
   )
 
   test(
+    'a table that is dropped and created with another type while rows are written is waited for, and ends with its new type',
+    async () => {
+      await admin.execute('CREATE TABLE shop.changing (id bigint PRIMARY KEY, amount int)')
+      const input = join(dir, 'changing.json')
+      const rows = 12_000
+      writeFileSync(
+        input,
+        Array.from({ length: rows }, (_, id) => JSON.stringify({ id, amount: id })).join('\n') + '\n',
+      )
+      const millrace = startMillrace(
+        'run',
+        jobOf([
+          {
+            id: 'rows',
+            source: { file: { path: input, format: 'json', rate: '1000/s' } },
+            schema: { id: 'long', amount: 'long' },
+          },
+          { id: 'out', from: 'rows', sink: { cassandra: table('changing') } },
+        ]),
+        '--in-process',
+      )
+      await waitFor('rows are there', PATIENCE_MS, async () => (await scan('changing')).length > 0, millrace.stderr)
+      await admin.execute('DROP TABLE shop.changing')
+      await waitFor(
+        'it is reported',
+        PATIENCE_MS,
+        async () => millrace.stderr().includes('CASSANDRA_TABLE_UNKNOWN'),
+        millrace.stderr,
+      )
+      await admin.execute('CREATE TABLE shop.changing (id bigint PRIMARY KEY, amount text)')
+      const { code, stderr } = await millrace.ended
+      expect(code).toBe(1)
+      expect(stderr).toMatch(/CASSANDRA_TYPE_MISMATCH.*amount.*is text, the field is long/)
+      expect(await scan('changing')).toEqual([])
+    },
+    LONG_MS,
+  )
+
+  test(
+    'a column that is dropped while rows are looked up ends the job with its name',
+    async () => {
+      await admin.execute('CREATE TABLE shop.shrinking (id bigint PRIMARY KEY, name text, other text)')
+      await admin.execute("INSERT INTO shop.shrinking (id, name) VALUES (1, 'one')")
+      const input = join(dir, 'shrinking.json')
+      writeFileSync(input, Array.from({ length: 20_000 }, () => JSON.stringify({ key: 1 })).join('\n') + '\n')
+      const out = join(dir, 'shrinking')
+      const millrace = startMillrace(
+        'run',
+        jobOf([
+          { id: 'rows', source: { file: { path: input, format: 'json', rate: '1000/s' } }, schema: { key: 'long' } },
+          {
+            id: 'named',
+            from: 'rows',
+            join: { lookup: { cassandra: table('shrinking'), key: { id: 'key' }, output: { name: 'string' } } },
+          },
+          { id: 'out', from: 'named', sink: { file: { path: out } } },
+        ]),
+        '--in-process',
+      )
+      await waitFor('rows are committed', PATIENCE_MS, async () => linesOf(out).length > 0, millrace.stderr)
+      await admin.execute('ALTER TABLE shop.shrinking DROP name')
+      const { code, stderr } = await millrace.ended
+      expect(code).toBe(1)
+      expect(stderr).toMatch(/COLUMN_MISSING.*shop\.shrinking has no column name/)
+      expect(new Set(linesOf(out))).toEqual(new Set(['{"key":1,"name":"one"}']))
+    },
+    LONG_MS,
+  )
+
+  test(
     'a datacenter that is not there ends the job with the names of those that are',
     async () => {
       const job = runs.fileOf(writing({ ...table('guarded'), datacenter: 'mars' }))

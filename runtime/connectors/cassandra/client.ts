@@ -1,10 +1,15 @@
 import type { CassandraType, Cell } from './types.ts'
 
+/** The table has no longer the columns or types of the statement: openTable says what it has now. Retriable. */
+export const TABLE_CHANGED = 'CASSANDRA_TABLE_CHANGED'
+/** The cluster does not take the statement. */
+export const REFUSED = 'CASSANDRA_REFUSED'
+
 /** A Cassandra cluster, as sinks and lookups need it. Real: its nodes; virtual: a table in memory. */
 export interface CassandraClient {
-  /** Rejects with CASSANDRA_TABLE_UNKNOWN. */
+  /** Resolves with the table as it is now. Rejects with CASSANDRA_TABLE_UNKNOWN. */
   openTable(keyspace: string, name: string): Promise<CassandraTable>
-  /** Resolves with the rows of the answer, their columns as `reads` says. Rejects with MillraceErrors. */
+  /** Resolves with the rows of the answer, their columns as `reads` says. Rejects with MillraceErrors, TABLE_CHANGED among them. */
   execute(statement: Statement): Promise<readonly CassandraRow[]>
   close(): Promise<void>
 }

@@ -6,15 +6,16 @@ import type { Committable, ProbeContext, SinkContext, SinkWriter } from '../sink
 import { CassandraAccess } from './access.ts'
 import { type CassandraConnect, type CassandraTable, quotedName, type Statement } from './client.ts'
 import type { CassandraSinkOptions } from './declaration.ts'
+import { OpenTable } from './open-table.ts'
 import { columnsToWrite, keyOf, nameOf, type WrittenColumn } from './table-columns.ts'
 
-/** Then the subtask fails, and the job restarts from its checkpoint. */
-const PATIENCE_MS = 600_000
 const MICROS_A_MILLI = 1000n
 
-interface Opened {
+interface Plan {
   readonly table: CassandraTable
   readonly columns: readonly WrittenColumn[]
+  /** Where the fields of the columns stand in the schema. */
+  readonly places: readonly number[]
   readonly cql: string
 }
 
@@ -30,7 +31,7 @@ export class CassandraSinkWriter implements SinkWriter {
   readonly #options: CassandraSinkOptions
   readonly #access: CassandraAccess
   readonly #underWay = new Set<Promise<void>>()
-  #opened: Opened | undefined
+  #table: OpenTable<Plan> | undefined
   #lastWriteTime = 0n
   /** The first error of a request that nobody waited for. */
   #failure: { readonly error: unknown } | undefined
@@ -42,7 +43,7 @@ export class CassandraSinkWriter implements SinkWriter {
   }
 
   async open(): Promise<void> {
-    this.#opened = await openTable(this.#access, this.#options, this.#context.schema)
+    this.#table = await openTable(this.#access, this.#options, this.#context.schema)
   }
 
   async write(batch: Batch): Promise<void> {
@@ -69,15 +70,16 @@ export class CassandraSinkWriter implements SinkWriter {
   }
 
   #send(row: Row): void {
-    const { table, columns, cql } = this.#open()
-    const statement: Statement = {
-      cql,
-      values: columns.map((column) => this.#cellOf(row, column)),
-      types: columns.map(({ column }) => column.type),
-      writeTime: this.#writeTimeOf(row),
-    }
-    const request = this.#access
-      .ask(`writing a row to ${nameOf(table)}`, PATIENCE_MS, (client) => client.execute(statement))
+    const table = this.#open()
+    const { plan } = table
+    // the row is its batch's, which may be gone when the statement is made anew
+    const values = this.#context.schema.fields.map(({ name }) => row[name])
+    const writeTime = this.#writeTimeOf(row)
+    const statement = this.#statementOf(plan, values, writeTime)
+    const request = table
+      .ask(`writing a row to ${nameOf(plan.table)}`, (current) =>
+        current === plan ? statement : this.#statementOf(current, values, writeTime),
+      )
       .then(
         () => undefined,
         (error: unknown) => {
@@ -90,10 +92,28 @@ export class CassandraSinkWriter implements SinkWriter {
     this.#underWay.add(request)
   }
 
-  #cellOf(row: Row, { column, field, cellOf }: WrittenColumn): Statement['values'][number] {
-    const value = row[field.name]
-    if (value !== null && value !== undefined) return cellOf(value)
-    const { table } = this.#open()
+  #statementOf({ table, columns, places, cql }: Plan, values: readonly unknown[], writeTime: bigint): Statement {
+    return {
+      cql,
+      values: columns.map((column, index) => this.#cellOf(table, column, values[places[index] ?? -1])),
+      types: columns.map(({ column }) => column.type),
+      writeTime,
+    }
+  }
+
+  #cellOf(
+    table: CassandraTable,
+    { column, field, cellOf, notInKey }: WrittenColumn,
+    value: unknown,
+  ): Statement['values'][number] {
+    if (value !== null && value !== undefined) {
+      const cell = cellOf(value)
+      const why = notInKey(cell)
+      if (why === undefined) return cell
+      throw new MillraceError('VALUE_INVALID', `${field.name} ${why}; it is part of the key of ${nameOf(table)}`, {
+        domain: 'user',
+      })
+    }
     if (keyOf(table).includes(column.name))
       throw new MillraceError('VALUE_INVALID', `${field.name} is null, and is part of the key of ${nameOf(table)}`, {
         domain: 'user',
@@ -115,10 +135,10 @@ export class CassandraSinkWriter implements SinkWriter {
     if (this.#failure !== undefined) throw this.#failure.error
   }
 
-  #open(): Opened {
-    if (this.#opened === undefined)
+  #open(): OpenTable<Plan> {
+    if (this.#table === undefined)
       throw new MillraceError('CASSANDRA_SINK_NOT_OPEN', `the sink ${this.#context.operatorId} was used before open`)
-    return this.#opened
+    return this.#table
   }
 }
 
@@ -130,20 +150,20 @@ export async function probeTable(
 ): Promise<string> {
   const access = new CassandraAccess(connect, options, context)
   try {
-    const { table, columns } = await openTable(access, options, context.schema)
+    const { table, columns } = (await openTable(access, options, context.schema)).plan
     return `${columns.length} of ${table.columns.length} columns of ${nameOf(table)}`
   } finally {
     await access.close()
   }
 }
 
-async function openTable(access: CassandraAccess, options: CassandraSinkOptions, schema: Schema): Promise<Opened> {
-  const { keyspace, table: name } = options
-  const table = await access.ask(`opening ${keyspace}.${name}`, PATIENCE_MS, (client) =>
-    client.openTable(keyspace, name),
-  )
-  const columns = columnsToWrite(table, fieldsWritten(table, options, schema))
-  return { table, columns, cql: statementOf(table, columns, options) }
+function openTable(access: CassandraAccess, options: CassandraSinkOptions, schema: Schema): Promise<OpenTable<Plan>> {
+  return OpenTable.open(access, options, (table) => {
+    const fields = fieldsWritten(table, options, schema)
+    const columns = columnsToWrite(table, fields)
+    const places = columns.map(({ field }) => schema.fields.indexOf(field))
+    return { table, columns, places, cql: statementText(table, columns, options) }
+  })
 }
 
 /** A field that only says the time of the write need be no column. */
@@ -159,7 +179,7 @@ function fieldsWritten(
   })
 }
 
-function statementOf(
+function statementText(
   { keyspace, name }: CassandraTable,
   columns: readonly WrittenColumn[],
   { mode, ttl }: CassandraSinkOptions,

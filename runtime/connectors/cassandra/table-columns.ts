@@ -3,12 +3,14 @@ import { MillraceError } from '../../model/errors.ts'
 import type { Field } from '../../model/schema.ts'
 import type { TableKey } from '../../ports/table.ts'
 import type { CassandraColumn, CassandraTable } from './client.ts'
-import { cellReader, cellWriter, typesDiffer, type CellOf, type ValueOfCell } from './types.ts'
+import { type Cell, cellReader, cellWriter, typesDiffer, type CellOf, type ValueOfCell } from './types.ts'
 
 export interface WrittenColumn {
   readonly column: CassandraColumn
   readonly field: Field
   readonly cellOf: CellOf
+  /** Why a row cannot have the cell in its key; undefined when it can. */
+  readonly notInKey: (cell: Cell) => string | undefined
 }
 
 /** The columns that fields are written to. Throws COLUMN_MISSING, CASSANDRA_TYPE_MISMATCH. */
@@ -68,7 +70,21 @@ function writtenColumn(table: CassandraTable, name: string, field: Field): Writt
   const column = columnOf(table, name)
   const cellOf = cellWriter(field, column.type)
   if (cellOf === undefined) throw typesDiffer(nameOf(table), field, column)
-  return { column, field, cellOf }
+  return { column, field, cellOf, notInKey: keyCheck(table, name) }
+}
+
+/** Lengths of parts of keys are 16 bits (FBUtilities.MAX_UNSIGNED_SHORT in QueryProcessor.validateKey of Cassandra). */
+const MOST_BYTES_OF_KEY = 65_535
+
+function keyCheck(table: CassandraTable, name: string): WrittenColumn['notInKey'] {
+  if (!keyOf(table).includes(name)) return () => undefined
+  const isAlone = table.partitionKey.length === 1 && table.partitionKey[0] === name
+  return (cell) => {
+    if (typeof cell !== 'string' && !(cell instanceof Uint8Array)) return undefined
+    const bytes = typeof cell === 'string' ? Buffer.byteLength(cell) : cell.length
+    if (bytes > MOST_BYTES_OF_KEY) return `has ${bytes} bytes, a key at most ${MOST_BYTES_OF_KEY}`
+    return isAlone && bytes === 0 ? 'is empty, which a partition key of one column cannot be' : undefined
+  }
 }
 
 function columnOf(table: CassandraTable, name: string): CassandraColumn {

@@ -4,6 +4,7 @@ import { decimalText, is64Bit } from '../../model/decimal-text.ts'
 import { isFields } from '../../model/fields.ts'
 import type { Field, ValueType } from '../../model/schema.ts'
 import { valueTypeText } from '../../model/value-type.ts'
+import { addressOf } from './inet-text.ts'
 
 /** Types of CQL 3.4 that hold one value. */
 const SIMPLE = [
@@ -158,15 +159,6 @@ function matching(value: unknown, pattern: RegExp): string | undefined {
 function wellFormed(value: unknown): string | undefined {
   const text = String(value)
   return text.isWellFormed() ? text : undefined
-}
-
-const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/
-
-/** An address in its shortest form: the driver checks none, and stores bytes of its memory for one that is too short. */
-function addressOf(text: string): string | undefined {
-  if (IPV4.test(text)) return text
-  const url = `http://[${text}]/`
-  return /^[0-9a-f:.]{2,45}$/i.test(text) && URL.canParse(url) ? new URL(url).hostname.slice(1, -1) : undefined
 }
 
 /** No collection of Cassandra holds a null. */

@@ -12,7 +12,8 @@ export function jumpingClock(): Clock {
     isPumping = timers.length > 0
     if (isPumping) setImmediate(pump)
     if (next === undefined) return
-    now = Math.max(now, next.at)
+    // whole milliseconds, as the real clock has them
+    now = Math.max(now, Math.ceil(next.at))
     next.run()
   }
   return {

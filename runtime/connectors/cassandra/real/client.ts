@@ -1,17 +1,18 @@
 import { Client, errors, policies, types } from 'cassandra-driver'
 import { MillraceError } from '../../../model/errors.ts'
-import type {
-  CassandraClient,
-  CassandraConnect,
-  CassandraConnectOptions,
-  CassandraRow,
-  CassandraTable,
-  Statement,
+import {
+  type CassandraClient,
+  type CassandraConnect,
+  type CassandraConnectOptions,
+  type CassandraRow,
+  type CassandraTable,
+  type Statement,
+  TABLE_CHANGED,
 } from '../client.ts'
-import { isSimpleType, type CassandraType } from '../types.ts'
+import { isSimpleType, typeText, type CassandraType } from '../types.ts'
 import { fromDriver, toDriver } from './cells.ts'
 import { addressesOf } from './addresses.ts'
-import { asMillraceError } from './errors.ts'
+import { asMillraceError, reasonOf } from './errors.ts'
 import { GuardedLogin } from './guarded-login.ts'
 
 const CONNECT_TIMEOUT_MS = 5_000
@@ -34,6 +35,8 @@ class RealCassandraClient implements CassandraClient {
   async openTable(keyspace: string, name: string): Promise<CassandraTable> {
     const client = await this.#connected()
     try {
+      // what the driver knows may be older than the last word of the cluster
+      await client.metadata.refreshKeyspace(keyspace)
       const table = (await client.metadata.getTable(keyspace, name)) as Awaited<
         ReturnType<typeof client.metadata.getTable>
       > | null
@@ -54,18 +57,26 @@ class RealCassandraClient implements CassandraClient {
     const client = await this.#connected()
     const sent = values.map((cell, index) => this.#toDriver(ofValues[index], cell))
     try {
-      const { rows = [] } = await client.execute(cql, sent, {
+      const { rows = [], columns } = await client.execute(cql, sent, {
         prepare: true,
         isIdempotent: true,
         consistency: types.consistencies[consistencyOf(this.#options.consistency)],
         ...(writeTime === undefined ? {} : { timestamp: types.Long.fromString(String(writeTime)) }),
       })
+      if (
+        !haveTypes(
+          columns,
+          reads.map(({ type }) => type),
+        )
+      )
+        throw this.#changed(client)
+      if (!haveTypes(preparedColumns(client, cql), ofValues)) throw this.#changed(client)
       return rows.map((row) =>
         Object.fromEntries(reads.map(({ name, type }) => [name, fromDriver(type, row.get(name) as unknown)])),
       )
     } catch (error) {
       if (isCutOff(client, error)) await this.#forget(client)
-      throw asMillraceError(this.#hosts, error)
+      throw isOfOtherColumns(error) ? this.#changed(client, error) : asMillraceError(this.#hosts, error)
     }
   }
 
@@ -115,6 +126,16 @@ class RealCassandraClient implements CassandraClient {
     }
   }
 
+  /** The statement is prepared anew, or refused in the words of the server. */
+  #changed(client: Client, cause?: unknown): MillraceError {
+    client.metadata.clearPrepared()
+    return new MillraceError(
+      TABLE_CHANGED,
+      `a table of the Cassandra at ${this.#hosts} was altered or dropped while it was in use`,
+      { domain: 'dependency', retriable: true, ...(cause === undefined ? {} : { cause }) },
+    )
+  }
+
   #unknownTable(keyspace: string, name: string): MillraceError {
     return new MillraceError(
       'CASSANDRA_TABLE_UNKNOWN',
@@ -144,6 +165,35 @@ async function discard(client: Client): Promise<void> {
 /** No node is known to be there. */
 function isCutOff(client: Client, error: unknown): boolean {
   return error instanceof errors.NoHostAvailableError && client.hosts.values().every((host) => !host.isUp())
+}
+
+/**
+ * A statement was prepared once and cannot be any more, or the driver has learned of columns that its values do not
+ * fit: it throws TypeErrors for these.
+ */
+function isOfOtherColumns(error: unknown): boolean {
+  const reason = reasonOf(error)
+  return reason instanceof TypeError || (reason instanceof errors.ResponseError && reason.code === UNPREPARED)
+}
+const UNPREPARED = types.responseErrorCodes.unprepared
+
+/** What the driver knows of a prepared statement; not public (driver 4.10.0). */
+interface Prepared {
+  getPreparedInfo(keyspace: string | undefined, cql: string): { readonly meta?: { readonly columns?: Columns } }
+}
+type Columns = readonly { readonly type: DriverType }[] | null
+
+/** The columns that the values of a statement went into. The driver encodes for others when it has prepared it anew. */
+function preparedColumns(client: Client, cql: string): Columns | undefined {
+  return (client.metadata as unknown as Prepared).getPreparedInfo(client.keyspace, cql).meta?.columns
+}
+
+function haveTypes(columns: Columns | undefined, wanted: readonly CassandraType[]): boolean {
+  if (columns === null || columns === undefined) return true
+  return columns.every(({ type }, index) => {
+    const known = wanted[index]
+    return known === undefined || typeText(typeOf(type)) === typeText(known)
+  })
 }
 
 type Consistency = keyof typeof types.consistencies

@@ -1,5 +1,6 @@
 import { errors, types } from 'cassandra-driver'
 import { MillraceError } from '../../../model/errors.ts'
+import { REFUSED } from '../client.ts'
 
 const { responseErrorCodes: CODES } = types
 
@@ -14,13 +15,13 @@ const PASSING: ReadonlySet<number> = new Set([
   CODES.readTimeout,
   CODES.readFailure,
   CODES.writeFailure,
-  CODES.unprepared,
 ])
 
 /** An error of the driver → the error that the user sees, in the words of the server. */
 export function asMillraceError(hosts: string, error: unknown): MillraceError {
   if (error instanceof MillraceError) return error
   const reason = reasonOf(error)
+  if (reason instanceof MillraceError) return reason
   if (reason instanceof errors.AuthenticationError)
     return new MillraceError(
       'CASSANDRA_LOGIN_REFUSED',
@@ -34,7 +35,7 @@ export function asMillraceError(hosts: string, error: unknown): MillraceError {
     )
   if (reason instanceof errors.ResponseError) return refusal(hosts, reason)
   if (reason instanceof errors.ArgumentError)
-    return new MillraceError('CASSANDRA_REFUSED', `the Cassandra at ${hosts}: ${reason.message}`, {
+    return new MillraceError(REFUSED, `the Cassandra at ${hosts}: ${reason.message}`, {
       domain: 'user',
       cause: reason,
     })
@@ -51,11 +52,11 @@ function refusal(hosts: string, error: InstanceType<typeof errors.ResponseError>
     return new MillraceError('CASSANDRA_UNAVAILABLE', message, { domain: 'dependency', retriable: true, cause: error })
   if (error.code === CODES.unauthorized)
     return new MillraceError('CASSANDRA_FORBIDDEN', message, { domain: 'user', retriable: true, cause: error })
-  return new MillraceError('CASSANDRA_REFUSED', message, { domain: 'user', cause: error })
+  return new MillraceError(REFUSED, message, { domain: 'user', cause: error })
 }
 
 /** Where no node could be asked, why the first of them could not. */
-function reasonOf(error: unknown): unknown {
+export function reasonOf(error: unknown): unknown {
   if (!(error instanceof errors.NoHostAvailableError)) return error
   const [first] = Object.values(error.innerErrors ?? {}) as unknown[]
   return first ?? error
