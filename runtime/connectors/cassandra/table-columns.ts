@@ -70,14 +70,19 @@ function writtenColumn(table: CassandraTable, name: string, field: Field): Writt
   const column = columnOf(table, name)
   const cellOf = cellWriter(field, column.type)
   if (cellOf === undefined) throw typesDiffer(nameOf(table), field, column)
-  return { column, field, cellOf, notInKey: keyCheck(table, name) }
+  if (!keyOf(table).includes(name)) return { column, field, cellOf, notInKey: () => undefined }
+  return { column, field, cellOf: (value) => zeroOf(cellOf(value)), notInKey: keyCheck(table, name) }
+}
+
+/** Cassandra has 0 and -0 as two keys, jobs have them as one. */
+function zeroOf(cell: Cell): Cell {
+  return cell === 0 ? 0 : cell
 }
 
 /** Lengths of parts of keys are 16 bits (FBUtilities.MAX_UNSIGNED_SHORT in QueryProcessor.validateKey of Cassandra). */
 const MOST_BYTES_OF_KEY = 65_535
 
 function keyCheck(table: CassandraTable, name: string): WrittenColumn['notInKey'] {
-  if (!keyOf(table).includes(name)) return () => undefined
   const isAlone = table.partitionKey.length === 1 && table.partitionKey[0] === name
   return (cell) => {
     if (typeof cell !== 'string' && !(cell instanceof Uint8Array)) return undefined

@@ -17,6 +17,6 @@ export const hostList: OptionType<readonly string[]> = {
 }
 
 function isHostAndPort(host: string): boolean {
-  const port = Number(/^(?:\[[0-9a-fA-F:]+\]|[^:\s/]+):(\d{1,5})$/.exec(host)?.[1])
-  return port > 0 && port < 65_536
+  const port = Number(/^(?:\[[0-9a-fA-F:.]+\]|[^:\s/]+):(\d{1,5})$/.exec(host)?.[1])
+  return port > 0 && port < 65_536 && (!host.startsWith('[') || URL.canParse(`http://${host}`))
 }

@@ -151,6 +151,8 @@ export function cellWriter(field: Field, column: KuduColumn): CellOf | undefined
 function textWriter({ type, length }: KuduColumn, refuse: (value: unknown) => MillraceError): CellOf {
   return (value) => {
     const text = String(value)
+    // the bytes of UTF-8 hold no half of a character: another text would be stored, or found
+    if (!text.isWellFormed()) throw refuse(value)
     if (text.length * 3 > MAX_CELL_BYTES && Buffer.byteLength(text) > MAX_CELL_BYTES)
       throw refuse(`a text of ${Buffer.byteLength(text)} bytes`)
     // a server would cut it without a word

@@ -48,7 +48,7 @@ export class KuduLookup implements Table {
     }
   }
 
-  find(values: readonly unknown[], signal: AbortSignal): Promise<readonly TableRow[]> {
+  async find(values: readonly unknown[], signal: AbortSignal): Promise<readonly TableRow[]> {
     const { table, asked } = this.#opened
     const cells = asked.map(({ cellOf }, index) => cellOf(values[index]))
     return this.#access.ask(

@@ -77,6 +77,10 @@ function readKey(
     )
     return undefined
   }
+  if (new Set(pairs.map(({ column }) => column)).size < pairs.length) {
+    problems.report('DUPLICATE_FIELD', path, 'names the same column twice')
+    return undefined
+  }
   const known = pairs.flatMap(({ column, field }) => {
     const found = typeof field === 'string' ? fieldOf(schema, field) : undefined
     if (found !== undefined) return [{ column, field: found.name }]

@@ -117,6 +117,31 @@ describe('a lookup in a table of a connector', () => {
     expect(asked).toBe(4)
   })
 
+  test('with room for one answer, it is the last one that is kept', async () => {
+    const asked: unknown[] = []
+    const { bed, put } = bedOf(
+      { type: 'left', lookup: { ...LOOKUP, cache: { rows: 1, ttl: '1h' } } },
+      async (values, signal) => {
+        asked.push(...values)
+        return findSeller(values, signal)
+      },
+    )
+    for (const owner of [1, 1, null, 2, 2, 1]) await put({ id: 0, owner })
+    expect(bed.out.rows.map(({ name }) => name)).toEqual(['Ann', 'Ann', null, 'Bob', 'Bob', 'Ann'])
+    expect(asked).toEqual([1, 2, 1])
+  })
+
+  test('a stage that is closed before its table was opened opens none, and one that is closed while it opens closes it', async () => {
+    const never = bedOf({ lookup: LOOKUP }, findSeller)
+    await never.bed.stage.close?.()
+    expect(never.opened).toEqual([])
+    const opening = bedOf({ lookup: LOOKUP }, findSeller)
+    await opening.clock.advance(1)
+    const mails = opening.bed.runMails()
+    await Promise.all([opening.bed.stage.close?.(), mails])
+    expect(opening.closed()).toBe(opening.opened.length)
+  })
+
   test('the table is opened once, when the subtask runs, and closed with it', async () => {
     const { bed, opened, put, clock, closed } = bedOf({ lookup: LOOKUP }, findSeller)
     expect(opened).toEqual([])
@@ -149,6 +174,12 @@ describe('a lookup in a table of a connector', () => {
       { ...LOOKUP, key: { seller: 'ownr' } },
       'UNKNOWN_FIELD',
       'graph[1].join.lookup.key.seller',
+    ],
+    [
+      'a column twice in the key',
+      { ...LOOKUP, key: ['owner', 'owner'] },
+      'DUPLICATE_FIELD',
+      'graph[1].join.lookup.key',
     ],
     [
       'an option that is not known',

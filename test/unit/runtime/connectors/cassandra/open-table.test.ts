@@ -8,6 +8,7 @@ import {
   TABLE_CHANGED,
 } from '../../../../../runtime/connectors/cassandra/client.ts'
 import type { CassandraType } from '../../../../../runtime/connectors/cassandra/types.ts'
+import { columnsToWrite } from '../../../../../runtime/connectors/cassandra/table-columns.ts'
 import type { SinkWriter } from '../../../../../runtime/connectors/sink.ts'
 import { RowBatch } from '../../../../../runtime/memory/batch.ts'
 import { MillraceError } from '../../../../../runtime/model/errors.ts'
@@ -139,6 +140,13 @@ describe.each([TABLE_CHANGED, REFUSED])('when the cluster answers %s', (refusal)
     expect(troubles).toContain('CASSANDRA_TABLE_UNKNOWN')
     expect(cluster.carriedOut).toHaveLength(1)
   })
+})
+
+test('a key of -0 is that of 0, as it is in jobs; other columns keep it', async () => {
+  const table = tableOf({ id: 'double', amount: 'double' })
+  const zero: Field = { name: 'id', type: 'double', nullable: false }
+  const [key, amount] = columnsToWrite(table, [zero, { ...zero, name: 'amount' }])
+  expect([key?.cellOf(-0), amount?.cellOf(-0)]).toEqual([0, -0])
 })
 
 describe('keys that no row of Cassandra can have', () => {

@@ -57,6 +57,13 @@ describe('a lookup in Kudu', () => {
     expect(await table.find(['nobody'], signal)).toEqual([])
   })
 
+  test('a text with half of a character finds no row, least of all that of the character that stands for it', async () => {
+    const { kudu, open } = bed(1)
+    kudu.upsert([7n, '\ufffd'])
+    const table = await open([{ column: 'name', field: field('label', 'string') }], [field('id')])
+    await expect(table.find(['\ud800'], signal)).rejects.toMatchObject({ code: 'VALUE_INVALID' })
+  })
+
   test('waits while the cluster cannot answer, and says so', async () => {
     const { kudu, open, told } = bed(10)
     const table = await open()
