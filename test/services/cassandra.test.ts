@@ -355,7 +355,7 @@ describe.skipIf(why !== undefined)(`a real Cassandra${why === undefined ? '' : `
       )
       const millrace = startMillrace(
         'run',
-        jobOf([
+        runs.fileOf([
           {
             id: 'rows',
             source: { file: { path: input, format: 'json', rate: '1000/s' } },
@@ -392,7 +392,7 @@ describe.skipIf(why !== undefined)(`a real Cassandra${why === undefined ? '' : `
       const out = join(dir, 'shrinking')
       const millrace = startMillrace(
         'run',
-        jobOf([
+        runs.fileOf([
           { id: 'rows', source: { file: { path: input, format: 'json', rate: '1000/s' } }, schema: { key: 'long' } },
           {
             id: 'named',

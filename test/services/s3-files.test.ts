@@ -37,10 +37,13 @@ describe.skipIf(why !== undefined)(`files in S3${why === undefined ? '' : ` (lef
       renameSync(join(dir, 'input'), to)
     },
     async outputPaths(name) {
-      const paths = pathsBelow(s3.folderOf('output')).filter((path) => path.includes(name))
-      // where the server keeps uploads that nobody has completed
+      const paths = pathsBelow(s3.folderOf('output'))
+      // where the server keeps uploads that nobody has completed, under hashes of their names
       const isUpload = (path: string): boolean => path.startsWith('.sgwtmp/')
-      return { whole: paths.filter((path) => !isUpload(path)), unfinished: paths.filter(isUpload) }
+      return {
+        whole: paths.filter((path) => !isUpload(path) && path.includes(name)),
+        unfinished: paths.filter(isUpload),
+      }
     },
     readOutput: async (path) => readFileSync(join(s3.folderOf('output'), path)),
     async killAndRestart() {
