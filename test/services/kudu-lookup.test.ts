@@ -193,6 +193,45 @@ describe.skipIf(why !== undefined)(`lookups in a real Kudu${why === undefined ? 
   )
 
   test(
+    'a table that is dropped and created again while rows are looked up goes on with its new rows',
+    async () => {
+      const shape = { columns: { id: 'INT64', name: 'STRING' }, keys: ['id'] }
+      const fill = async (name: string): Promise<void> => {
+        await createKuduTable(kudu, 'again', shape)
+        await rowsOf([
+          { id: 'rows', source: { values: [{ id: 1, name }] }, schema: { id: 'long', name: 'string' } },
+          { id: 'out', from: 'rows', sink: { kudu: table('again') } },
+        ])
+      }
+      await fill('old')
+      const input = join(dir, 'again.json')
+      writeFileSync(input, Array.from({ length: 30_000 }, () => JSON.stringify({ key: 1 })).join('\n') + '\n')
+      const out = join(dir, 'again')
+      const millrace = startMillrace(
+        'run',
+        runs.fileOf([
+          { id: 'rows', source: { file: { path: input, format: 'json', rate: '1000/s' } }, schema: { key: 'long' } },
+          {
+            id: 'named',
+            from: 'rows',
+            join: { type: 'left', lookup: { kudu: table('again'), key: { id: 'key' }, output: { name: 'string' } } },
+          },
+          { id: 'out', from: 'named', sink: { file: { path: out } } },
+        ]),
+        '--in-process',
+      )
+      const names = (): Set<unknown> =>
+        new Set(linesOf(out).map((line) => (JSON.parse(line) as { name: unknown }).name))
+      await waitFor('rows have the old name', PATIENCE_MS, async () => names().has('old'), millrace.stderr)
+      await kudu.command('table', 'delete', kudu.masters, 'again')
+      await fill('new')
+      await waitFor('rows have the new name', PATIENCE_MS, async () => names().has('new'), millrace.stderr)
+      await killRun(millrace)
+    },
+    LONG_MS,
+  )
+
+  test(
     'a table that is not there is reported and waited for',
     async () => {
       const millrace = startMillrace('run', runs.fileOf(lookingUp('later', { id: 'key' })), '--in-process')

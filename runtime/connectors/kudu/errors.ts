@@ -1,5 +1,8 @@
 import { MillraceError } from '../../model/errors.ts'
 
+/** No table of that name, or, once a table is open, of that id. */
+export const TABLE_UNKNOWN = 'KUDU_TABLE_UNKNOWN'
+
 /** The layer that refused a call: each has codes of its own. */
 export type KuduLayer = 'rpc' | 'master' | 'tablet server'
 
@@ -99,7 +102,7 @@ export function asMillraceError(doing: string, masters: string, error: unknown):
 }
 
 export function tableUnknown(table: string, masters: string): MillraceError {
-  return new MillraceError('KUDU_TABLE_UNKNOWN', `the Kudu at ${masters} has no table ${JSON.stringify(table)}`, {
+  return new MillraceError(TABLE_UNKNOWN, `the Kudu at ${masters} has no table ${JSON.stringify(table)}`, {
     domain: 'user',
     retriable: true,
     hint: 'Create the table; tables made through Impala are named impala::database.table.',

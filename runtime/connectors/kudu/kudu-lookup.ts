@@ -5,6 +5,7 @@ import { KuduAccess } from './access.ts'
 import type { KuduClient, KuduConnect, KuduTable, Tablet } from './client.ts'
 import type { Cell } from './columns.ts'
 import type { KuduTableOptions } from './declaration.ts'
+import { TABLE_UNKNOWN } from './errors.ts'
 import { partitionKeyer, rangeHolding } from './partition-key.ts'
 import type { ScanBlock } from './scan-block.ts'
 import { type AskedColumn, columnsToAsk, columnsToRead, type ReadColumn } from './table-columns.ts'
@@ -14,7 +15,7 @@ const PATIENCE_MS = 600_000
 /** A second row makes a lookup ambiguous; more are not needed to know it. */
 const MOST_ROWS = 2
 
-interface Opened {
+interface Plan {
   readonly table: KuduTable
   readonly asked: readonly AskedColumn[]
   readonly read: readonly ReadColumn[]
@@ -25,23 +26,31 @@ interface Opened {
 /** Rows of a Kudu table by the values of columns, as they are at the leaders of its tablets now. */
 export class KuduLookup implements Table {
   readonly #access: KuduAccess
-  readonly #opened: Opened
+  readonly #planOf: (client: KuduClient) => Promise<Plan>
+  /** Made anew when the table was dropped and created again. */
+  #plan: Plan
 
-  private constructor(access: KuduAccess, opened: Opened) {
+  private constructor(access: KuduAccess, planOf: (client: KuduClient) => Promise<Plan>, plan: Plan) {
     this.#access = access
-    this.#opened = opened
+    this.#planOf = planOf
+    this.#plan = plan
   }
 
   /** As TableConnector.open. */
-  static async open(context: TableContext, options: KuduTableOptions, connect: KuduConnect): Promise<KuduLookup> {
+  static async open(
+    { key, output, ...context }: TableContext,
+    options: KuduTableOptions,
+    connect: KuduConnect,
+  ): Promise<KuduLookup> {
     const access = new KuduAccess(connect, options, context)
+    const planOf = async (client: KuduClient): Promise<Plan> => {
+      const table = await client.openTable(options.table)
+      const asked = columnsToAsk(table, key)
+      const read = columnsToRead(table, { fields: output })
+      return { table, asked, read, partitionKey: partitionKeyOf(table, asked) }
+    }
     try {
-      const table = await access.ask(`opening ${options.table}`, PATIENCE_MS, (client) =>
-        client.openTable(options.table),
-      )
-      const asked = columnsToAsk(table, context.key)
-      const read = columnsToRead(table, { fields: context.output })
-      return new KuduLookup(access, { table, asked, read, partitionKey: partitionKeyOf(table, asked) })
+      return new KuduLookup(access, planOf, await access.ask(`opening ${options.table}`, PATIENCE_MS, planOf))
     } catch (error) {
       await access.close()
       throw error
@@ -49,18 +58,17 @@ export class KuduLookup implements Table {
   }
 
   async find(values: readonly unknown[], signal: AbortSignal): Promise<readonly TableRow[]> {
-    const { table, asked } = this.#opened
-    const cells = asked.map(({ cellOf }, index) => cellOf(values[index]))
     return this.#access.ask(
-      `looking up a row of ${table.name}`,
+      `looking up a row of ${this.#plan.table.name}`,
       PATIENCE_MS,
       async (client) => {
-        const found: TableRow[] = []
-        for (const tablet of this.#holding(await client.tablets(table, 'known'), cells)) {
-          if (found.length === MOST_ROWS) break
-          found.push(...(await this.#rowsIn(client, tablet, cells)))
+        try {
+          return await rowsOf(client, this.#plan, values)
+        } catch (error) {
+          // a table is known by its id, which another one of its name does not have
+          if (error instanceof MillraceError && error.code === TABLE_UNKNOWN) this.#plan = await this.#planOf(client)
+          throw error
         }
-        return found.slice(0, MOST_ROWS)
       },
       signal,
     )
@@ -69,38 +77,47 @@ export class KuduLookup implements Table {
   close(): Promise<void> {
     return this.#access.close()
   }
+}
 
-  #holding(tablets: readonly Tablet[], cells: readonly Cell[]): readonly Tablet[] {
-    const { partitionKey } = this.#opened
-    if (partitionKey === undefined) return tablets
-    const tablet = rangeHolding(tablets, partitionKey(cells))
-    return tablet === undefined ? [] : [tablet]
+async function rowsOf(client: KuduClient, plan: Plan, values: readonly unknown[]): Promise<TableRow[]> {
+  const cells = plan.asked.map(({ cellOf }, index) => cellOf(values[index]))
+  const found: TableRow[] = []
+  for (const tablet of tabletsHolding(plan, await client.tablets(plan.table, 'known'), cells)) {
+    if (found.length >= MOST_ROWS) break
+    found.push(...(await rowsIn(client, plan, tablet, cells)))
   }
+  return found.slice(0, MOST_ROWS)
+}
 
-  async #rowsIn(client: KuduClient, tablet: Tablet, cells: readonly Cell[]): Promise<TableRow[]> {
-    const { table, asked, read } = this.#opened
-    const scanner = await client.openScan(table, {
-      tabletId: tablet.id,
-      columns: read.map(({ column }) => column),
-      equals: asked.map(({ column }, index) => ({ column, cell: cells[index] ?? '' })),
-      most: MOST_ROWS,
-    })
-    try {
-      const rows: TableRow[] = []
-      for (
-        let block = await scanner.next();
-        block !== undefined && rows.length < MOST_ROWS;
-        block = await scanner.next()
-      )
-        for (let row = 0; row < block.count; row++) rows.push(rowOf(table, read, block, row))
-      return rows
-    } finally {
-      await scanner.close()
-    }
+function tabletsHolding({ partitionKey }: Plan, tablets: readonly Tablet[], cells: readonly Cell[]): readonly Tablet[] {
+  if (partitionKey === undefined) return tablets
+  const tablet = rangeHolding(tablets, partitionKey(cells))
+  return tablet === undefined ? [] : [tablet]
+}
+
+async function rowsIn(
+  client: KuduClient,
+  { table, asked, read }: Plan,
+  tablet: Tablet,
+  cells: readonly Cell[],
+): Promise<TableRow[]> {
+  const scanner = await client.openScan(table, {
+    tabletId: tablet.id,
+    columns: read.map(({ column }) => column),
+    equals: asked.map(({ column }, index) => ({ column, cell: cells[index] ?? '' })),
+    most: MOST_ROWS,
+  })
+  try {
+    const rows: TableRow[] = []
+    for (let block = await scanner.next(); block !== undefined && rows.length < MOST_ROWS; block = await scanner.next())
+      for (let row = 0; row < block.count; row++) rows.push(rowOf(table, read, block, row))
+    return rows
+  } finally {
+    await scanner.close()
   }
 }
 
-function partitionKeyOf({ columns, partitioning }: KuduTable, asked: readonly AskedColumn[]): Opened['partitionKey'] {
+function partitionKeyOf({ columns, partitioning }: KuduTable, asked: readonly AskedColumn[]): Plan['partitionKey'] {
   const places = columns.map(({ name }) => asked.findIndex(({ column }) => column.name === name))
   const needed = [...partitioning.hash.flatMap((hash) => hash.columns), ...partitioning.range]
   if (needed.some((column) => (places[column] ?? -1) < 0)) return undefined

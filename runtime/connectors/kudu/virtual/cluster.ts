@@ -21,7 +21,7 @@ export type Mishap = 'unreachable' | 'notTheLeader' | 'scannerExpired' | 'thrott
 
 /** One table of a cluster in memory, with time that only writes move on. */
 export class VirtualKudu {
-  readonly table: KuduTable
+  table: KuduTable
   readonly tablets: VirtualTablet[]
   readonly mishaps: Mishap[] = []
   /** Rows of a block; small, so that scans have many. */
@@ -67,7 +67,10 @@ export class VirtualKudu {
         if (name !== this.table.name) throw tableUnknown(name, 'virtual:7051')
         return this.table
       },
-      tablets: async () => this.tablets,
+      tablets: async ({ id, name }) => {
+        if (id !== this.table.id) throw tableUnknown(name, 'virtual:7051')
+        return this.tablets
+      },
       now: async () => {
         this.#meet()
         return this.#now

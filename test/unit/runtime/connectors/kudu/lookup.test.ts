@@ -73,6 +73,16 @@ describe('a lookup in Kudu', () => {
     expect(told.some((message) => message?.includes('unreachable') === true)).toBe(true)
   })
 
+  test('finds rows of a table that was dropped and created again, with the columns that it has then', async () => {
+    const { kudu, open, told } = bed(10)
+    const table = await open()
+    kudu.table = { ...kudu.table, id: 'another' }
+    expect(await table.find([1], signal)).toEqual([{ name: 'n1' }])
+    expect(told).toEqual([])
+    kudu.table = { ...kudu.table, id: 'a third', columns: COLUMNS.slice(0, 1) }
+    await expect(table.find([1], signal)).rejects.toMatchObject({ code: 'COLUMN_MISSING' })
+  })
+
   test('ends with the time limit of the call, however long the cluster is away', async () => {
     const { kudu, open } = bed(10)
     const table = await open()
