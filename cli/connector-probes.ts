@@ -11,6 +11,8 @@ export interface Asked {
   readonly connectors: Connectors
   readonly ports: Ports
   readonly baseDir: string
+  /** The name of the job. */
+  readonly job: string
   /** Aborted when nobody waits for the answer any more. */
   readonly stopping: AbortSignal
   /** Takes the error of a system that does not answer while it is still being tried. */

@@ -33,13 +33,13 @@ export async function doctor(
   { output, connectors, ports }: { output: 'text' | 'json'; connectors: Connectors; ports: Ports },
   io: Console,
 ): Promise<0 | 1 | 2> {
-  const { spec, findings } = await readJob(file, connectors)
+  const { name: job, spec, findings } = await readJob(file, connectors)
   if (spec === undefined || findings.some(({ severity }) => severity === 'error')) {
     io.err(findingsText(findings))
     return 2
   }
   const { graph } = planJob(spec, connectors)
-  const asked = { connectors, ports, baseDir: dirname(resolve(file)) }
+  const asked = { job, connectors, ports, baseDir: dirname(resolve(file)) }
   const found = (await Promise.all(graph.operators.map((node) => findingOf(node, asked)))).filter(
     (finding) => finding !== undefined,
   )
@@ -49,7 +49,7 @@ export async function doctor(
 
 async function findingOf(
   node: OperatorNode,
-  surroundings: Pick<Asked, 'connectors' | 'ports' | 'baseDir'>,
+  surroundings: Pick<Asked, 'connectors' | 'ports' | 'baseDir' | 'job'>,
 ): Promise<Finding | undefined> {
   const { id: operator, verb } = node
   const probe = await probeOf(node, surroundings.connectors)

@@ -95,6 +95,8 @@ async function recordsOfTopic(topic: string, brokers: string, ports: Ports, conn
   const schema: Schema = { fields: [{ name: 'record', type: 'string', nullable: false }] }
   const source = kafkaConnector(connect).source({ brokers, topic, format: 'raw', bounded: true })
   const context = {
+    job: 'infer',
+    host: '127.0.0.1',
     operatorId: 'infer',
     verb: { kind: 'source', connector: 'kafka' } as const,
     schema,

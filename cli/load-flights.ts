@@ -115,6 +115,8 @@ async function copy(
 
 function sourceContext(ports: Ports): ReaderContext {
   return {
+    job: 'flights',
+    host: '127.0.0.1',
     operatorId: 'flights',
     verb: {
       kind: 'source',

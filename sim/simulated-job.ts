@@ -193,6 +193,7 @@ class SimulatedJob {
     const owner = this.#owner(id)
     const worker = new ChainWorker(
       {
+        job: 'job',
         name: owner,
         chain: chain.id,
         slot,

@@ -2,6 +2,7 @@ import type { Batch } from '../memory/batch.ts'
 import type { PassThroughTexts } from '../memory/pass-through-texts.ts'
 import type { RowClass } from '../codegen/rows/row.ts'
 import type { SourceVerb } from '../graph/verbs/source.ts'
+import type { Attempt } from '../model/ids.ts'
 import type { Schema } from '../model/schema.ts'
 import type { Split } from '../model/snapshot.ts'
 import type { Timestamp } from '../model/time.ts'
@@ -11,6 +12,8 @@ export type { Json, Split } from '../model/snapshot.ts'
 
 /** The surroundings of a source; made once per source and process. */
 export interface SourceContext {
+  /** The name of the job. */
+  job: string
   operatorId: string
   /** The rest of what the author wrote: the options have been read. */
   verb: Omit<SourceVerb, 'options'>
@@ -31,6 +34,8 @@ export interface SourceContext {
 export interface ReaderContext extends SourceContext {
   slot: number
   parallelism: number
+  /** The address at which this process takes connections: that of its pod, on a laptop the loopback address. */
+  host: string
   /** Row classes of the side outputs that are read. */
   sides?: Readonly<Record<string, RowClass>>
   /**
@@ -54,8 +59,10 @@ export interface SplitEnumerator {
   /**
    * Returns all splits that exist now. `known` are the splits of the restored checkpoint: they keep their positions.
    * New splits begin at their start. Throws a MillraceError that names the broker, topic or path it cannot reach.
+   * `attempt` is the one that begins with these splits: no older one is to be served any more. Without it nobody reads
+   * the splits, or an attempt runs already, and nothing outside may be changed.
    */
-  discover(known: readonly Split[], parallelism: number): Promise<Split[]>
+  discover(known: readonly Split[], parallelism: number, attempt?: Attempt): Promise<Split[]>
   close(): Promise<void>
 }
 
@@ -99,7 +106,10 @@ export interface SourceReader {
   isFinished(): boolean
   /** Rows waiting in the outside system, when it can tell (Kafka lag). */
   lagRecords?(): number | undefined
-  /** Called when a checkpoint is complete, for systems that store offsets. May be repeated. */
+  /**
+   * Called when a checkpoint is complete, with what `snapshot` returned for it: nothing before these positions is read
+   * again. Not every checkpoint is announced; a later one covers the earlier.
+   */
   notifyCheckpointComplete?(splits: readonly Split[]): Promise<void>
   close(): Promise<void>
 }

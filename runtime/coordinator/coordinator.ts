@@ -132,6 +132,7 @@ export class Coordinator {
       },
     })
     this.#sources = new JobSources({
+      job: config.job,
       connectors,
       ports,
       baseDir: config.baseDir,
@@ -649,7 +650,7 @@ export class Coordinator {
     this.#setPhase('deploying')
     const subtasks = subtaskIds(wanted.plan)
     // A claim stays in the log for ever, so that sources which did not answer are asked before the next one.
-    if (this.#sources.haveFailed) await this.#sources.discover(wanted.plan, undefined)
+    if (this.#sources.haveFailed) await this.#sources.discover(wanted.plan, undefined, undefined)
     if (this.#closed || this.#job.current !== wanted) return
     const attempt = await log.claim(this.#job.ordered(wanted.target), this.#config.template)
     this.#attempt = attempt
@@ -657,7 +658,7 @@ export class Coordinator {
     const newest = log.view().newest ?? (await this.#initial.import(log, attempt, wanted.target))
     this.#checkpoints.newest = newest ?? this.#checkpoints.newest
     const manifest = newest && (await this.#manifestToRestore(newest, log.view()))
-    const splits = await this.#sources.discover(wanted.plan, manifest)
+    const splits = await this.#sources.discover(wanted.plan, manifest, attempt)
     if (this.#closed) return
     const run = new AttemptRun({
       attempt,

@@ -1,5 +1,5 @@
 import type { Manifest } from '../checkpoint/manifest.ts'
-import type { SubtaskId } from '../model/ids.ts'
+import type { Attempt, SubtaskId } from '../model/ids.ts'
 import type { Split } from '../model/snapshot.ts'
 import type { ExecutionPlan } from '../plan/execution-plan.ts'
 import { discoverSplits, type SplitParts, watchSplits } from './splits.ts'
@@ -19,9 +19,13 @@ export class JobSources {
   }
 
   /** As discoverSplits. */
-  async discover(plan: ExecutionPlan, manifest: Manifest | undefined): Promise<Record<string, Split[]>> {
+  async discover(
+    plan: ExecutionPlan,
+    manifest: Manifest | undefined,
+    attempt: Attempt | undefined,
+  ): Promise<Record<string, Split[]>> {
     this.#haveFailed = true
-    const splits = await discoverSplits({ ...this.#parts, plan }, manifest)
+    const splits = await discoverSplits({ ...this.#parts, plan }, manifest, attempt)
     this.#haveFailed = false
     return splits
   }

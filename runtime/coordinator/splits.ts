@@ -4,14 +4,14 @@ import type { Manifest } from '../checkpoint/manifest.ts'
 import type { Connectors } from '../connectors/registry.ts'
 import type { SourceContext } from '../connectors/source.ts'
 import { describeWithCauses } from '../model/errors.ts'
-import { subtaskId, type SubtaskId } from '../model/ids.ts'
+import { subtaskId, type Attempt, type SubtaskId } from '../model/ids.ts'
 import type { Split } from '../model/snapshot.ts'
 import type { Chain, ExecutionPlan } from '../plan/execution-plan.ts'
 import type { OperatorNode } from '../graph/job-graph.ts'
 import type { SourceVerb } from '../graph/verbs/source.ts'
 
 /** `reportTrouble` is called with a system that does not answer, while it is still being tried. */
-export interface SplitParts extends Pick<SourceContext, 'ports' | 'baseDir' | 'reportTrouble'> {
+export interface SplitParts extends Pick<SourceContext, 'job' | 'ports' | 'baseDir' | 'reportTrouble'> {
   plan: ExecutionPlan
   connectors: Connectors
 }
@@ -24,15 +24,17 @@ interface Source {
 
 /**
  * The splits of every source: those of the checkpoint with their positions, new ones at their start. Rejects
- * with the connector's error, which names the broker, topic or path that it cannot reach.
+ * with the connector's error, which names the broker, topic or path that it cannot reach. `attempt` as in `discover`
+ * of an enumerator.
  */
 export async function discoverSplits(
   parts: SplitParts,
   manifest: Manifest | undefined,
+  attempt: Attempt | undefined,
 ): Promise<Record<string, Split[]>> {
   const splits: Record<string, Split[]> = {}
   for (const source of sourcesOf(parts.plan))
-    splits[source.operator.id] = await discover(parts, source, splitsOf(manifest, source.operator.id))
+    splits[source.operator.id] = await discover(parts, source, splitsOf(manifest, source.operator.id), attempt)
   return splits
 }
 
@@ -53,7 +55,7 @@ export function watchSplits(
     if (everyMs === undefined) continue
     let known = memberOf(handedOut, operator) ?? []
     const look = async (): Promise<void> => {
-      const found = await discover(parts, source, known)
+      const found = await discover(parts, source, known, undefined)
       const ids = new Set(known.map(({ id }) => id))
       const fresh = found.filter(({ id }) => !ids.has(id))
       if (fresh.length === 0 || !attempt.isCurrent()) return
@@ -86,12 +88,14 @@ function sourcesOf(plan: ExecutionPlan): Source[] {
 }
 
 async function discover(
-  { connectors, ports, baseDir, reportTrouble }: SplitParts,
+  { job, connectors, ports, baseDir, reportTrouble }: SplitParts,
   { chain, operator, verb }: Source,
   known: readonly Split[],
+  attempt: Attempt | undefined,
 ): Promise<Split[]> {
   const connector = await connectors.source(verb.connector, verb.options)
   const enumerator = connector.enumerator({
+    job,
     operatorId: operator.id,
     verb,
     schema: operator.schema,
@@ -103,7 +107,7 @@ async function discover(
     },
   })
   try {
-    return await enumerator.discover(known, chain.parallelism)
+    return await enumerator.discover(known, chain.parallelism, attempt)
   } finally {
     await enumerator.close()
   }

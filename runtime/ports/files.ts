@@ -10,15 +10,32 @@ export interface Files {
   append(path: string, bytes: Uint8Array): Promise<void>
   /** Flushes a file written by append to the disk. */
   sync(path: string): Promise<void>
-  /** Atomic within a folder. Rejects with code ENOENT when `from` is absent. */
+  /** Of a file or a folder; atomic where both names are in one folder. Rejects with code ENOENT when `from` is absent. */
   rename(from: string, to: string): Promise<void>
   exists(path: string): Promise<boolean>
+  /**
+   * Creates a file to be written from its beginning, in a folder that exists. Rejects with code ENOENT without the
+   * folder, EEXIST where something stands.
+   */
+  createLog(path: string): Promise<LogFile>
+  /** Removes a folder and what is in it. Resolves where there is none. */
+  deleteFolder(path: string): Promise<void>
   delete(path: string): Promise<void>
   /**
    * Where an absolute or relative path leads when all links are followed. Of what does not exist, the part that does is
    * followed. Rejects with code ELOOP for a link that leads nowhere: writing there would make its target.
    */
   realPath(path: string): Promise<string>
+}
+
+/** A file that one process appends to and others read. Calls do not overlap. */
+export interface LogFile {
+  append(bytes: Uint8Array): Promise<void>
+  /** What was appended before survives a crash of the machine. After a rejection nobody knows what does. */
+  sync(): Promise<void>
+  /** Whether its path still leads to this file: neither it nor its folder was moved or deleted. */
+  isInPlace(): Promise<boolean>
+  close(): Promise<void>
 }
 
 /** Passwords, keys and certificates: files of mounted Secrets. */

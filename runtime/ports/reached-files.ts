@@ -27,6 +27,8 @@ export function filesWithin(files: Files, reach: Reach): Files {
     append: async (path, bytes) => files.append(await place(path), bytes),
     sync: async (path) => files.sync(await place(path)),
     rename: async (from, to) => files.rename(await place(from), await place(to)),
+    createLog: async (path) => files.createLog(await place(path)),
+    deleteFolder: async (path) => files.deleteFolder(await place(path)),
     exists: async (path) => files.exists(await place(path)),
     delete: async (path) => files.delete(await place(path)),
     realPath: place,

@@ -30,8 +30,8 @@ export interface Input {
   /** Splits that wait for others of the group. */
   pausedSplits(): number
   /** Positions of the source's splits, by operator id; called right after a barrier step. */
-  snapshot(): Readonly<Record<string, readonly Split[]>>
-  notifyComplete(): Promise<void>
+  snapshot(checkpoint: CheckpointId): Readonly<Record<string, readonly Split[]>>
+  notifyComplete(checkpoint: CheckpointId): Promise<void>
   lagRecords(): number | undefined
   close(): Promise<void>
 }

@@ -30,6 +30,8 @@ export class SourceInput implements Input {
   readonly #alignment: SplitAlignment | undefined
   readonly #timeCheck: EventTimeCheck
   readonly #pace: SourcePace
+  /** Of checkpoints that are not complete yet, for readers that want to know when they are. */
+  readonly #snapshots = new Map<CheckpointId, Split[]>()
   #restsSince: number | undefined
   #lastTimeAt = -Infinity
   #barrier: { checkpoint: CheckpointId; extent: SnapshotExtent } | undefined
@@ -176,13 +178,18 @@ export class SourceInput implements Input {
     for (const split of this.#reader.snapshot()) if (split.finished) this.#generator.onFinished(split.id)
   }
 
-  snapshot(): Readonly<Record<string, readonly Split[]>> {
-    return { [this.#operatorId]: this.#reader.snapshot() }
+  snapshot(checkpoint: CheckpointId): Readonly<Record<string, readonly Split[]>> {
+    const splits = this.#reader.snapshot()
+    if (this.#reader.notifyCheckpointComplete !== undefined) this.#snapshots.set(checkpoint, splits)
+    return { [this.#operatorId]: splits }
   }
 
-  async notifyComplete(): Promise<void> {
+  async notifyComplete(checkpoint: CheckpointId): Promise<void> {
     this.#pace.lift()
-    await this.#reader.notifyCheckpointComplete?.(this.#reader.snapshot())
+    const splits = this.#snapshots.get(checkpoint)
+    if (splits === undefined) return
+    for (const earlier of this.#snapshots.keys()) if (earlier <= checkpoint) this.#snapshots.delete(earlier)
+    await this.#reader.notifyCheckpointComplete?.(splits)
   }
 
   lagRecords(): number | undefined {

@@ -280,7 +280,7 @@ export class Subtask {
     for (const operator of chain.operators.values()) await operator.drain?.()
     for (const writer of exchanges.flatMap((exchange) => exchange.writers)) writer.barrier(attempt, checkpoint, extent)
     const states = [...chain.states].map(([operator, state]) => [operator, state.freeze(extent)] as const)
-    const splits = input.snapshot()
+    const splits = input.snapshot(checkpoint)
     await this.#parts.badRecords.flush()
     for (const [operator, writer] of this.#parts.sinks) {
       this.#prepared.push({ checkpoint, operator, committables: await writer.prepareCommit(checkpoint) })
@@ -305,7 +305,7 @@ export class Subtask {
       if (committables.length > 0) await this.#parts.sinks.get(operator)?.commit(committables)
       this.#prepared.shift()
     }
-    await this.#parts.input.notifyComplete()
+    await this.#parts.input.notifyComplete(checkpoint)
     if (!this.#stopping) this.#parts.events.committed(checkpoint)
   }
 }

@@ -36,6 +36,10 @@ import type { SinkWriter } from '../connectors/sink.ts'
 
 export interface DeployContext {
   deployment: Deployment
+  /** The job's name. */
+  job: string
+  /** As in ReaderContext. */
+  host: string
   /** The job's, for the workers that this one reads from. */
   token: string
   ports: Ports
@@ -205,7 +209,7 @@ class Deployer {
   }
 
   async #sourceInput(operator: OperatorNode, verb: SourceVerb, badRecords: BadRecords): Promise<Input> {
-    const { deployment, connectors, ports, events, checkCurrent } = this.#context
+    const { job, host, deployment, connectors, ports, events, checkCurrent } = this.#context
     const {
       chain,
       passed,
@@ -221,6 +225,7 @@ class Deployer {
     checkCurrent()
     const reader = connector.reader(
       {
+        job,
         operatorId: operator.id,
         verb,
         schema: operator.schema,
@@ -228,6 +233,7 @@ class Deployer {
         baseDir: deployment.baseDir,
         slot: deployment.slot,
         parallelism: chain.parallelism,
+        host,
         sides: Object.fromEntries(
           sides.flatMap((name) => {
             const side = memberOf(operator.sideOutputs ?? {}, name)

@@ -29,8 +29,8 @@ export interface WorkerConfig {
   storeFolder: string
   /** Bytes of memory that the process may still take; absent: as many as it likes. */
   roomInMemory?: () => number
-  /** The job's name, for stack traces and CPU profiles. */
-  job?: string
+  /** The job's name. */
+  job: string
   /** As CoordinatorLink takes it. */
   heartbeatTimeoutMs?: number
 }
@@ -267,6 +267,8 @@ export class ChainWorker {
     const restored = await this.#restored(deployment, store, checkCurrent)
     const subtask = await deploySubtask(restored, {
       deployment,
+      job: this.#config.job,
+      host: this.#config.data.host,
       token: this.#config.token,
       store,
       checkCurrent,

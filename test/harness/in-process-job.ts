@@ -75,7 +75,16 @@ export class InProcessJob {
     const control = await this.#coordinator.start()
     for (const { id, chain, slot } of subtasksOf(planJob(this.#spec, this.#connectors).plan)) {
       const worker = new ChainWorker(
-        { name: id, chain: chain.id, slot, token: 'token', coordinator: control, data: LOOPBACK, storeFolder: 'job' },
+        {
+          job: 'job',
+          name: id,
+          chain: chain.id,
+          slot,
+          token: 'token',
+          coordinator: control,
+          data: LOOPBACK,
+          storeFolder: 'job',
+        },
         this.#ports,
         this.#connectors,
       )

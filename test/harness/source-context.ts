@@ -1,4 +1,4 @@
-import type { SourceContext } from '../../runtime/connectors/source.ts'
+import type { ReaderContext, SourceContext } from '../../runtime/connectors/source.ts'
 import type { Schema } from '../../runtime/model/schema.ts'
 import type { SourceVerb } from '../../runtime/graph/verbs/source.ts'
 import type { Ports } from '../../runtime/ports/ports.ts'
@@ -16,9 +16,11 @@ export function sourceContext(parts: {
   schema: Schema
   baseDir: string
   ports?: Ports
-}): SourceContext & { bad: { where: string; reason: string; raw: string }[] } {
+}): SourceContext & Pick<ReaderContext, 'host'> & { bad: { where: string; reason: string; raw: string }[] } {
   const bad: { where: string; reason: string; raw: string }[] = []
   return {
+    job: 'job',
+    host: '127.0.0.1',
     operatorId: 'source',
     verb: { kind: 'source', ...parts.verb },
     schema: parts.schema,

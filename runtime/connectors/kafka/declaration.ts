@@ -10,7 +10,8 @@ import { choice, count, duration, flag, secretFile, shown, text, type OptionType
 import { tls } from '../kit/tls-option.ts'
 import { readPattern } from '../../expressions/pattern-syntax.ts'
 import { isFields } from '../../model/fields.ts'
-import { metadataProblems, valueSchema, type MetadataFields } from './declared/metadata-fields.ts'
+import { metadataFieldsOf, valueSchema } from '../kit/metadata-fields.ts'
+import { kafkaMetadataProblems, type MetadataFields } from './declared/metadata-fields.ts'
 import { fieldsBesideValue, sinkFieldProblems, writtenSchema } from './declared/sink-fields.ts'
 import type { Isolation, KafkaCredentials } from './client.ts'
 import type { WritableCodec } from './compression.ts'
@@ -300,8 +301,8 @@ export const declaration: ConnectorDeclaration = {
     checkSchema: (options, schema) => {
       const { format, metadata, tombstones } = sourceOptions.read(options)
       return [
-        ...metadataProblems(schema, metadata, tombstones),
-        ...formatProblems(format, valueSchema(schema, metadata), 'read'),
+        ...kafkaMetadataProblems(schema, metadata, tombstones),
+        ...formatProblems(format, valueSchema(schema, metadataFieldsOf(metadata)), 'read'),
       ]
     },
     passesTexts: (options) => {

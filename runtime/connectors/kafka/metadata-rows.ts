@@ -1,8 +1,9 @@
-import { compileRowClass, type RowClass } from '../../codegen/rows/row.ts'
-import { MillraceError } from '../../model/errors.ts'
+import type { RowClass } from '../../codegen/rows/row.ts'
 import { latin1 } from '../../model/logical-values.ts'
-import type { Field, Row, Schema } from '../../model/schema.ts'
-import { metadataFieldsOf, valueSchema, type MetadataField, type MetadataFields } from './declared/metadata-fields.ts'
+import type { Field, Schema } from '../../model/schema.ts'
+import { metadataFieldsOf, type MetadataField } from '../kit/metadata-fields.ts'
+import { MetadataRows } from '../kit/metadata-rows.ts'
+import type { MetadataFields, MetadataPart } from './declared/metadata-fields.ts'
 import type { Metadata } from './record-metadata.ts'
 
 /** Where a record stands, and what it says beside its value. */
@@ -16,39 +17,13 @@ export interface RecordPlace {
 
 type ReadPart = (place: RecordPlace) => unknown
 
-/** Makes the rows of a source whose schema has metadata. */
-export class MetadataRows {
-  /** The class of rows that the scanner of the values makes. */
-  readonly values: RowClass
-  readonly #rows: RowClass
-  readonly #fields: readonly { readonly field: Field; readonly read: ReadPart | undefined }[]
+export type KafkaMetadataRows = MetadataRows<RecordPlace, MetadataPart>
 
-  constructor(schema: Schema, metadata: MetadataFields, rows: RowClass) {
-    const wanted = new Map(metadataFieldsOf(metadata).map((one) => [one.field, one]))
-    this.values = compileRowClass(valueSchema(schema, metadata))
-    this.#rows = rows
-    this.#fields = schema.fields.map((field) => {
-      const one = wanted.get(field.name)
-      return { field, read: one === undefined ? undefined : readerOf(one, field) }
-    })
-  }
-
-  /** The whole row; `value` is undefined for a tombstone. Throws RECORD_INVALID for a null that its field cannot hold. */
-  row(value: Row | undefined, place: RecordPlace): Row {
-    return new this.#rows(
-      ...this.#fields.map(({ field, read }) => {
-        if (read === undefined) return value?.[field.name] ?? null
-        const found = read(place)
-        if (found !== null || field.nullable) return found
-        throw new MillraceError('RECORD_INVALID', `the record has no ${field.name}, and it may not be null`, {
-          domain: 'user',
-        })
-      }),
-    )
-  }
+export function kafkaMetadataRows(schema: Schema, metadata: MetadataFields, rows: RowClass): KafkaMetadataRows {
+  return new MetadataRows(schema, metadataFieldsOf(metadata), rows, readerOf)
 }
 
-function readerOf({ part, header }: MetadataField, { logical }: Field): ReadPart {
+function readerOf({ part, header }: MetadataField<MetadataPart>, { logical }: Field): ReadPart {
   const isBytes = logical?.kind === 'bytes'
   const textOf = (bytes: Buffer, start: number, end: number): string | null =>
     end < start ? null : isBytes ? latin1(bytes.subarray(start, end)) : bytes.toString('utf8', start, end)

@@ -11,7 +11,7 @@ import { PartitionFetcher } from './partition-fetcher.ts'
 import type { FetchedChunk, FetchState } from './partition-fetcher.ts'
 import { RecordBatchReader } from './record-batch-reader.ts'
 import { RecordColumns } from './record-columns.ts'
-import type { MetadataRows, RecordPlace } from './metadata-rows.ts'
+import type { KafkaMetadataRows, RecordPlace } from './metadata-rows.ts'
 import { TroubleReporter } from '../kit/trouble-reporter.ts'
 import { partitionOf, positionAt, positionOf } from './split-position.ts'
 
@@ -44,7 +44,7 @@ export class KafkaSourceReader implements SourceReader {
   #preparing: Promise<void> | undefined
   readonly #columns: RecordColumns
   /** Where rows have what records say beside their values. */
-  readonly #metadataRows: MetadataRows | undefined
+  readonly #metadataRows: KafkaMetadataRows | undefined
   readonly #rows: Row[] = []
   #states: ReadState[] = []
   #client: KafkaClient | undefined
@@ -59,7 +59,7 @@ export class KafkaSourceReader implements SourceReader {
     options: KafkaSourceOptions,
     openScanner: () => Promise<RowScanner>,
     connect: KafkaConnect,
-    metadataRows?: MetadataRows,
+    metadataRows?: KafkaMetadataRows,
   ) {
     this.#context = context
     this.#options = options

@@ -4,8 +4,8 @@ import type { FormatContext, RecordFormat } from '../../formats/format.ts'
 import type { SourceConnector } from '../source.ts'
 import type { KafkaConnect } from './client.ts'
 import type { KafkaSourceOptions } from './declaration.ts'
-import { valueSchema } from './declared/metadata-fields.ts'
-import { MetadataRows } from './metadata-rows.ts'
+import { metadataFieldsOf, valueSchema } from '../kit/metadata-fields.ts'
+import { kafkaMetadataRows } from './metadata-rows.ts'
 import { KafkaSourceReader } from './source-reader.ts'
 import { KafkaSplitEnumerator } from './split-enumerator.ts'
 
@@ -22,9 +22,9 @@ export function kafkaSource(
       const { schema, ports, baseDir } = context
       const [topic, second] = options.topics
       const { metadata } = options
-      const metadataRows = metadata === undefined ? undefined : new MetadataRows(schema, metadata, rows)
+      const metadataRows = metadata === undefined ? undefined : kafkaMetadataRows(schema, metadata, rows)
       const format = {
-        schema: valueSchema(schema, metadata),
+        schema: valueSchema(schema, metadataFieldsOf(metadata)),
         ports,
         baseDir,
         ...(context.passed === undefined ? {} : { passed: context.passed }),

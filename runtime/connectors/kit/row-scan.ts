@@ -22,10 +22,19 @@ export class RowScan {
       : undefined
   }
 
-  /** The row of bytes[start..end); undefined once it has reported why there is none. `where` is the record's place. */
-  row(bytes: Buffer, start: number, end: number, where: () => string): Row | undefined {
+  /**
+   * The row of bytes[start..end); undefined once it has reported why there is none. `where` is the record's place.
+   * `finish` may make another row of it, or throw.
+   */
+  row(
+    bytes: Buffer,
+    start: number,
+    end: number,
+    where: () => string,
+    finish: (row: Row) => Row = (row) => row,
+  ): Row | undefined {
     try {
-      const row = this.#scanner.row(bytes, start, end)
+      const row = finish(this.#scanner.row(bytes, start, end))
       if (this.#eventTimeField !== undefined && row[this.#eventTimeField] === null)
         throw new MillraceError('RECORD_INVALID', `event-time field ${this.#eventTimeField} is null or missing`, {
           domain: 'user',

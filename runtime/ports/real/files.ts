@@ -1,6 +1,6 @@
-import { appendFile, glob, lstat, open, realpath, rename, stat } from 'node:fs/promises'
+import { appendFile, glob, lstat, open, realpath, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
-import type { Files } from '../files.ts'
+import type { Files, LogFile } from '../files.ts'
 import { isErrno, makeFolder, syncFolder, unlinkIfPresent, writeDurably } from './durable-file.ts'
 
 /** The machine's file system. */
@@ -61,8 +61,40 @@ export const realFiles: Files = {
   },
 
   exists,
+  createLog,
+
+  deleteFolder: (path) => rm(path, { recursive: true, force: true }),
+
   delete: unlinkIfPresent,
   realPath: (path) => realPath(resolve(path)),
+}
+
+async function createLog(path: string): Promise<LogFile> {
+  const file = await open(path, 'ax')
+  const { dev, ino } = await file.stat()
+  await syncFolder(dirname(path))
+  return {
+    async append(bytes) {
+      for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at)).bytesWritten
+    },
+    sync: () => file.datasync(),
+    // opening asks the server of a network file system, where a mere look may be answered from a cache
+    async isInPlace() {
+      try {
+        const there = await open(path, 'r')
+        try {
+          const found = await there.stat()
+          return found.dev === dev && found.ino === ino
+        } finally {
+          await there.close()
+        }
+      } catch (error) {
+        if (isErrno(error, 'ENOENT')) return false
+        throw error
+      }
+    },
+    close: () => file.close(),
+  }
 }
 
 async function realPath(path: string): Promise<string> {

@@ -41,6 +41,8 @@ export interface Reported {
 export function sourceContext(ports: Ports): ReaderContext & { reported: Reported } {
   const reported: Reported = { bad: [], trouble: [] }
   return {
+    job: 'job',
+    host: '127.0.0.1',
     operatorId: 'in',
     verb: { kind: 'source', connector: 'kafka' },
     schema: EVENT_SCHEMA,

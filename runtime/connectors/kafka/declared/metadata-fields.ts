@@ -1,20 +1,13 @@
 import type { OptionProblem } from '../../../graph/connector-declaration.ts'
 import type { Schema } from '../../../model/schema.ts'
+import { metadataFieldsOf, metadataProblems, valueSchema, type MetadataOption } from '../../kit/metadata-fields.ts'
+
+export type MetadataPart = 'key' | 'timestamp' | 'topic' | 'partition' | 'offset'
 
 /** The fields of a row that hold the key, time, place and headers of its record. */
-export interface MetadataFields {
-  readonly key?: string | undefined
-  readonly timestamp?: string | undefined
-  readonly topic?: string | undefined
-  readonly partition?: string | undefined
-  readonly offset?: string | undefined
-  /** By the name of the header. */
-  readonly headers?: Readonly<Record<string, string>> | undefined
-}
+export type MetadataFields = MetadataOption<MetadataPart>
 
-type Part = 'key' | 'timestamp' | 'topic' | 'partition' | 'offset' | 'header'
-
-const KINDS: Readonly<Record<Part, readonly string[]>> = {
+const KINDS: Readonly<Record<MetadataPart | 'header', readonly string[]>> = {
   key: ['string', 'bytes'],
   timestamp: ['timestamp'],
   topic: ['string'],
@@ -23,51 +16,16 @@ const KINDS: Readonly<Record<Part, readonly string[]>> = {
   header: ['string', 'bytes'],
 }
 
-/** One part of what a record says, and the field that has it. */
-export interface MetadataField {
-  readonly part: Part
-  readonly field: string
-  /** Where in the options it stands. */
-  readonly path: string
-  readonly header?: string
-}
-
-export function metadataFieldsOf({ headers = {}, ...parts }: MetadataFields): MetadataField[] {
-  const plain = Object.entries(parts).flatMap(([part, field]) =>
-    field === undefined ? [] : [{ part: part as Part, field, path: part }],
-  )
-  const named = Object.entries(headers).map(([header, field]) => ({
-    part: 'header' as const,
-    field,
-    header,
-    path: `headers.${header}`,
-  }))
-  return [...plain, ...named]
-}
-
-/** The fields that come from the value of a record. */
-export function valueSchema({ fields }: Schema, metadata: MetadataFields | undefined): Schema {
-  const taken = new Set(metadataFieldsOf(metadata ?? {}).map(({ field }) => field))
-  return { fields: fields.filter(({ name }) => !taken.has(name)) }
-}
-
 /** Returns the mistakes in the fields that metadata goes to. Paths are relative to the options of the source. */
-export function metadataProblems(
-  { fields }: Schema,
-  metadata: MetadataFields | undefined,
+export function kafkaMetadataProblems(
+  schema: Schema,
+  option: MetadataFields | undefined,
   tombstones: 'refuse' | 'rows',
 ): OptionProblem[] {
-  const byName = new Map(fields.map((field) => [field.name, field]))
-  const wrong = metadataFieldsOf(metadata ?? {}).flatMap(({ part, field: name, path }) => {
-    const field = byName.get(name)
-    const at = `metadata.${path}`
-    if (field === undefined) return [{ path: at, message: `there is no field "${name}" in the schema` }]
-    const kind = field.logical?.kind ?? field.type
-    if (KINDS[part].includes(kind)) return []
-    return [{ path: at, message: `"${name}" is ${kind}, and must be ${KINDS[part].join(' or ')}` }]
-  })
+  const metadata = metadataFieldsOf(option)
+  const wrong = metadataProblems(schema, metadata, KINDS)
   if (tombstones === 'refuse') return wrong
-  const notNull = valueSchema({ fields }, metadata).fields.filter(({ nullable }) => !nullable)
+  const notNull = valueSchema(schema, metadata).fields.filter(({ nullable }) => !nullable)
   return [
     ...wrong,
     ...notNull.map(({ name }) => ({

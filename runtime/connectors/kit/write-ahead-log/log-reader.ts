@@ -1,0 +1,282 @@
+import { join } from 'node:path'
+import type { RowScanner } from '../../../codegen/contracts.ts'
+import type { RowClass } from '../../../codegen/rows/row.ts'
+import type { RecordFormat } from '../../../formats/format.ts'
+import { RowBatch } from '../../../memory/batch.ts'
+import { MillraceError } from '../../../model/errors.ts'
+import type { Row } from '../../../model/schema.ts'
+import { sleep } from '../../../ports/clock.ts'
+import type { ReaderContext, SourceBatch, SourceReader, Split } from '../../source.ts'
+import { retrying, type RetryPolicy } from '../retry.ts'
+import { RowScan } from '../row-scan.ts'
+import { TroubleReporter } from '../trouble-reporter.ts'
+import { LogCursor, type LogExtent, type ReadEntries } from './log-cursor.ts'
+import { closedSegment, logFolder, TO_BE_WRITTEN } from './log-enumerator.ts'
+import type { LogEntry } from './log-frame.ts'
+import type { LogOption } from './log-option.ts'
+import {
+  decodePosition,
+  encodePosition,
+  eraFolder,
+  LOG_START,
+  logNameOf,
+  segmentFile,
+  segmentOfFile,
+} from './log-place.ts'
+import { LogWriter, type SegmentFiles } from './log-writer.ts'
+import { MemorySegments } from './memory-segments.ts'
+import { receivedRows, type ReceivedFields, type ReceivedRows } from './received-rows.ts'
+
+/** Half of what `poll` may take, so that barriers are not held up. */
+const WAIT_MS = 50
+/** So that what a checkpoint covers can be deleted soon. */
+const MAX_SEGMENT_BYTES = 16 * 1024 * 1024
+const SEGMENTS_OF_A_LOG = 8
+
+/** Takes what senders send, until it is closed. */
+export interface Receiver {
+  close(): Promise<void>
+}
+
+/** What a receiver may do with what it is sent. */
+export interface Intake {
+  /** As LogWriter.append. */
+  append(entries: readonly LogEntry[]): Promise<'kept' | 'full'>
+  /** Rejects, with the reason, for an entry of which no row can be made. */
+  check(entry: LogEntry): Promise<void>
+}
+
+/** Begins to receive. May reject, and is called again then. */
+export type OpenReceiver = (intake: Intake, signal: AbortSignal) => Promise<Receiver>
+
+export interface LogReaderParts {
+  readonly context: ReaderContext
+  readonly rows: RowClass
+  readonly log: LogOption
+  readonly format: RecordFormat
+  readonly metadata: ReceivedFields | undefined
+  /** As the errors of `open` are to be repeated. */
+  readonly policy: RetryPolicy
+  /** For messages: `listening on :8080`. */
+  readonly what: string
+  readonly open: OpenReceiver
+}
+
+/** A log that is read. */
+interface OpenLog {
+  readonly id: string
+  readonly cursor: LogCursor
+  deleteBefore(segment: number): Promise<void>
+}
+
+/**
+ * The reader of a source whose senders cannot be asked again: what they send goes to a log, and rows come from there.
+ * Logs that older attempts have left are read first.
+ */
+export class LogReader implements SourceReader {
+  readonly #parts: LogReaderParts
+  readonly #closing = new AbortController()
+  readonly #rows: ReceivedRows
+  #scan: RowScan | undefined
+  #scanner: RowScanner | undefined
+  /** A second one: what it is given comes between two rows of the first. */
+  #checker: RowScanner | undefined
+  #logs: OpenLog[] = []
+  #writer: LogWriter | undefined
+  #receiver: Promise<Receiver | undefined> = Promise.resolve(undefined)
+  #failure: Error | undefined
+  #wake: () => void = () => undefined
+
+  constructor(parts: LogReaderParts) {
+    this.#parts = parts
+    this.#rows = receivedRows(parts.context.schema, parts.metadata, parts.rows)
+  }
+
+  async open(splits: readonly Split[]): Promise<void> {
+    const { context, format } = this.#parts
+    const { ports, baseDir } = context
+    const scanner = (): Promise<RowScanner> | RowScanner =>
+      format.scanner({ schema: this.#rows.valueSchema, ports, baseDir }, this.#rows.values)
+    this.#scanner = await scanner()
+    this.#scan = new RowScan({ ...context, schema: this.#rows.valueSchema }, this.#scanner)
+    this.#checker = await scanner()
+    for (const split of splits) if (!split.finished) this.#logs.push(await this.#openLog(split))
+    const { clock, rng } = ports
+    const environment = {
+      clock,
+      rng,
+      trouble: new TroubleReporter(clock, (error) => {
+        context.reportTrouble(error)
+      }),
+      signal: this.#closing.signal,
+      policy: this.#parts.policy,
+    }
+    const intake = { append: this.#append, check: this.#check }
+    this.#receiver = retrying(environment, this.#parts.what, Infinity, () =>
+      this.#parts.open(intake, this.#closing.signal),
+    ).catch((error: unknown) => {
+      if (!this.#closing.signal.aborted) this.#failure = error instanceof Error ? error : new Error(String(error))
+      return undefined
+    })
+  }
+
+  async poll(maxRows: number): Promise<SourceBatch | undefined> {
+    if (this.#failure !== undefined) throw this.#failure
+    const found = await this.#next(maxRows)
+    if (found !== undefined) return this.#batchOf(found)
+    // a newer attempt, or a volume that somebody cleared: this one cannot acknowledge anything any more
+    if (this.#writer?.ended !== undefined) throw this.#writer.ended
+    await this.#arrival()
+    const arrived = this.#closing.signal.aborted ? undefined : await this.#next(maxRows)
+    return arrived === undefined ? undefined : this.#batchOf(arrived)
+  }
+
+  snapshot(): Split[] {
+    return this.#logs.map(({ id, cursor }) => ({
+      id,
+      position: encodePosition(cursor.position),
+      finished: cursor.finished,
+    }))
+  }
+
+  /** Senders may send for ever. */
+  isFinished(): boolean {
+    return false
+  }
+
+  async notifyCheckpointComplete(splits: readonly Split[]): Promise<void> {
+    for (const { id, position, finished } of splits) {
+      const log = this.#logs.find((open) => open.id === id)
+      if (log === undefined) continue
+      if (finished) this.#logs = this.#logs.filter((open) => open !== log)
+      await log.deleteBefore(finished ? Infinity : decodePosition(position).segment)
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort()
+    await (await this.#receiver)?.close()
+    await this.#writer?.close()
+    this.#wake()
+  }
+
+  readonly #append = async (entries: readonly LogEntry[]): Promise<'kept' | 'full'> => {
+    if (this.#writer !== undefined) return this.#writer.append(entries)
+    throw new MillraceError('LOG_CLOSED', 'this slot has no log to write', { domain: 'platform' })
+  }
+
+  readonly #check = async ({ value: content, metadata }: LogEntry): Promise<void> => {
+    const value = Buffer.from(content.buffer, content.byteOffset, content.length)
+    await this.#checker?.prepare?.({
+      bytes: value,
+      count: 1,
+      valueStarts: Int32Array.of(0),
+      valueEnds: Int32Array.of(value.length),
+    })
+    const row = this.#checker?.row(value, 0, value.length)
+    const kept = Buffer.from(metadata)
+    if (row !== undefined) this.#rows.whole(row, kept, 0, kept.length)
+  }
+
+  async #next(maxRows: number): Promise<{ id: string; read: ReadEntries } | undefined> {
+    for (const log of this.#logs) {
+      const { id, cursor } = log
+      if (cursor.finished) continue
+      const before = cursor.position.segment
+      const read = await cursor.next(maxRows)
+      if (this.#parts.log.kind === 'none' && cursor.position.segment > before)
+        await log.deleteBefore(cursor.position.segment)
+      if (read !== undefined) return { id, read }
+      // its rest is still to come, and later logs wait for it
+      if (!cursor.finished) return undefined
+    }
+    return undefined
+  }
+
+  async #batchOf({ id, read: { entries, where } }: { id: string; read: ReadEntries }): Promise<SourceBatch> {
+    const { bytes, count, metadataStarts, valueStarts, valueEnds } = entries
+    this.#scanner?.open?.(bytes)
+    await this.#scanner?.prepare?.(entries)
+    const rows: Row[] = []
+    for (let index = 0; index < count; index++) {
+      const start = valueStarts[index] ?? 0
+      const row = this.#scan?.row(
+        bytes,
+        start,
+        valueEnds[index] ?? 0,
+        () => `${where} + ${index}`,
+        (value) => this.#rows.whole(value, bytes, metadataStarts[index] ?? 0, start),
+      )
+      if (row !== undefined) rows.push(row)
+    }
+    return { split: id, batch: new RowBatch(rows) }
+  }
+
+  #arrival(): Promise<void> {
+    const arrived = new Promise<void>((resolve) => {
+      this.#wake = resolve
+    })
+    return Promise.race([arrived, sleep(this.#parts.context.ports.clock, WAIT_MS)])
+  }
+
+  async #openLog(split: Split): Promise<OpenLog> {
+    const { log, context } = this.#parts
+    if (log.kind === 'none') return this.#writtenLog(split.id, new MemorySegments(), (segment) => String(segment))
+    const name = logNameOf(split.id)
+    const folder = logFolder(context, log.path)
+    if (split.position === TO_BE_WRITTEN)
+      return this.#writtenLog(split.id, context.ports.files, (segment) =>
+        segmentFile(eraFolder(folder, name.era, 'open'), name, segment),
+      )
+    return this.#leftLog(
+      split,
+      (segment) => closedSegment(folder, name, segment),
+      join(eraFolder(folder, name.era, 'closed'), `${name.index}-*.log`),
+    )
+  }
+
+  #writtenLog(id: string, files: SegmentFiles, pathOf: (segment: number) => string): OpenLog {
+    const { maxBytes } = this.#parts.log
+    const writer = new LogWriter(files, pathOf, {
+      maxBytes,
+      segmentBytes: Math.min(MAX_SEGMENT_BYTES, Math.floor(maxBytes / SEGMENTS_OF_A_LOG)),
+    })
+    writer.onFlushed(() => {
+      this.#wake()
+    })
+    this.#writer = writer
+    const extent: LogExtent = {
+      readableBytes: (segment) => writer.readableBytes(segment),
+      isComplete: (segment) => writer.isComplete(segment),
+      endsWith: () => false,
+    }
+    const cursor = new LogCursor(files, pathOf, extent, LOG_START)
+    return { id, cursor, deleteBefore: (segment) => writer.deleteBefore(segment) }
+  }
+
+  async #leftLog({ id, position }: Split, pathOf: (segment: number) => string, pattern: string): Promise<OpenLog> {
+    const { files } = this.#parts.context.ports
+    const sizes = new Map<number, number>()
+    for (const path of await files.glob(pattern)) {
+      const segment = segmentOfFile(path)?.segment
+      if (segment !== undefined) sizes.set(segment, await files.sizeBytes(path))
+    }
+    const last = Math.max(0, ...sizes.keys())
+    const extent: LogExtent = {
+      readableBytes: (segment) => sizes.get(segment),
+      isComplete: () => true,
+      endsWith: (segment) => segment >= last,
+    }
+    return {
+      id,
+      cursor: new LogCursor(files, pathOf, extent, decodePosition(position)),
+      deleteBefore: async (before) => {
+        for (const segment of sizes.keys()) {
+          if (segment >= before) continue
+          await files.delete(pathOf(segment))
+          sizes.delete(segment)
+        }
+      },
+    }
+  }
+}

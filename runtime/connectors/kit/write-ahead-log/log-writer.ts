@@ -1,0 +1,196 @@
+import { MillraceError } from '../../../model/errors.ts'
+import type { Files, LogFile } from '../../../ports/files.ts'
+import { encodeFrame, entryBytes, FRAME_HEAD_BYTES, type LogEntry } from './log-frame.ts'
+
+/** Where the segments of a log are: on a volume (`ports.files`), or in memory. */
+export type SegmentFiles = Pick<Files, 'createLog' | 'read' | 'delete'>
+
+export interface LogLimits {
+  /** Of all segments that are kept. */
+  readonly maxBytes: number
+  /** A segment that is longer is followed by a new one. */
+  readonly segmentBytes: number
+}
+
+/** Larger groups are flushed in several steps, each in a frame of its own. */
+const MAX_GROUP_BYTES = 4 * 1024 * 1024
+
+interface Waiting {
+  readonly entries: readonly LogEntry[]
+  readonly bytes: number
+  kept(): void
+  lost(error: Error): void
+}
+
+/**
+ * Appends to one log. Entries that come while others are being flushed are flushed together: one frame, one flush (group
+ * commit). An entry is acknowledged only after it is flushed and the file was found in its place afterwards: who closes
+ * an era moves its folder first and reads then, and so finds everything that was acknowledged.
+ *
+ * The writer flushes a frame before it writes the next, so a whole frame behind a damaged one proves that the damaged
+ * one had been flushed.
+ */
+export class LogWriter {
+  readonly #files: SegmentFiles
+  readonly #pathOf: (segment: number) => string
+  readonly #limits: LogLimits
+  #segment = 0
+  #file: LogFile | undefined
+  #offset = 0
+  /** What can be read of each segment that is kept: its flushed bytes. */
+  readonly #flushed = new Map<number, number>()
+  #keptBytes = 0
+  #waiting: Waiting[] = []
+  #waitingBytes = 0
+  #flushing: Promise<void> | undefined
+  #end: MillraceError | undefined
+  #onFlushed: () => void = () => undefined
+
+  constructor(files: SegmentFiles, pathOf: (segment: number) => string, limits: LogLimits) {
+    this.#files = files
+    this.#pathOf = pathOf
+    this.#limits = limits
+  }
+
+  /**
+   * Resolves with 'kept' once a crash of the process and of the machine leaves the entries to the next attempt, with
+   * 'full' when there is no room for them now. Rejects when they may be lost (LOG_UNWRITABLE, or LOG_CLOSED when the
+   * attempt is over): the sender is to send them again.
+   */
+  append(entries: readonly LogEntry[]): Promise<'kept' | 'full'> {
+    if (this.#end !== undefined) return Promise.reject(this.#end)
+    const bytes = entries.reduce((sum, entry) => sum + entryBytes(entry), FRAME_HEAD_BYTES)
+    if (this.#keptBytes + this.#waitingBytes + bytes > this.#limits.maxBytes) return Promise.resolve('full')
+    return new Promise((resolve, reject) => {
+      this.#waitingBytes += bytes
+      this.#waiting.push({ entries, bytes, kept: () => resolve('kept'), lost: reject })
+      this.#flushing ??= this.#flushAll()
+    })
+  }
+
+  /** Why nothing can be appended any more; undefined while it can. */
+  get ended(): MillraceError | undefined {
+    return this.#end
+  }
+
+  /** How much of a segment can be read; undefined before it exists and after it was deleted. */
+  readableBytes(segment: number): number | undefined {
+    return this.#flushed.get(segment)
+  }
+
+  /** True when nothing is appended to the segment any more. */
+  isComplete(segment: number): boolean {
+    return segment < this.#segment || (segment === this.#segment && this.#file === undefined)
+  }
+
+  /** Called whenever more can be read. */
+  onFlushed(handle: () => void): void {
+    this.#onFlushed = handle
+  }
+
+  /** Deletes the complete segments before this one. A file that stays behind is deleted with its era. */
+  async deleteBefore(segment: number): Promise<void> {
+    for (const [earlier, bytes] of this.#flushed) {
+      if (earlier >= segment || !this.isComplete(earlier)) continue
+      this.#flushed.delete(earlier)
+      this.#keptBytes -= bytes
+      await this.#files.delete(this.#pathOf(earlier))
+    }
+  }
+
+  /** What waits to be flushed is refused: it may not survive. */
+  async close(): Promise<void> {
+    this.#end ??= new MillraceError('LOG_CLOSED', 'the source is closed', { domain: 'platform', retriable: true })
+    await this.#flushing
+    await this.#closeFile()
+  }
+
+  async #flushAll(): Promise<void> {
+    // entries of the same turn of the event loop share the first flush
+    await Promise.resolve()
+    while (this.#waiting.length > 0) {
+      const group = this.#nextGroup()
+      try {
+        if (this.#end !== undefined) throw this.#end
+        await this.#flush(encodeFrame(group.flatMap(({ entries }) => entries)))
+        for (const { kept } of group) kept()
+        this.#onFlushed()
+      } catch (error) {
+        // nobody knows what of the file survives: it ends where it was last flushed
+        await this.#closeFile()
+        const lost = this.#end ?? unwritable(this.#pathOf(this.#segment), error)
+        for (const waiting of group) waiting.lost(lost)
+      }
+    }
+    // in the same turn as the last look: what comes from now on begins a new flush
+    this.#flushing = undefined
+  }
+
+  #nextGroup(): Waiting[] {
+    let bytes = 0
+    const most = this.#waiting.findIndex((one) => (bytes += one.bytes) > MAX_GROUP_BYTES)
+    const group = this.#waiting.splice(0, most < 0 ? this.#waiting.length : Math.max(1, most))
+    for (const one of group) this.#waitingBytes -= one.bytes
+    return group
+  }
+
+  async #flush(frame: Buffer): Promise<void> {
+    const file = await this.#openFile()
+    await file.append(frame)
+    await file.sync()
+    if (!(await file.isInPlace())) throw this.#takenOver()
+    this.#offset += frame.length
+    this.#keptBytes += frame.length
+    this.#flushed.set(this.#segment, this.#offset)
+  }
+
+  async #openFile(): Promise<LogFile> {
+    if (this.#file !== undefined && this.#offset < this.#limits.segmentBytes) return this.#file
+    await this.#closeFile()
+    const next = this.#segment + 1
+    this.#file = await this.#create(this.#pathOf(next))
+    this.#segment = next
+    this.#offset = 0
+    this.#flushed.set(next, 0)
+    return this.#file
+  }
+
+  /** Segments are numbered without a gap: a gap is what a lost segment leaves. */
+  async #create(path: string): Promise<LogFile> {
+    try {
+      return await this.#files.createLog(path)
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') throw this.#takenOver()
+      // it may have come to be before the call failed
+      if (codeOf(error) === 'EEXIST') await this.#files.delete(path)
+      throw error
+    }
+  }
+
+  #takenOver(): MillraceError {
+    return (this.#end ??= new MillraceError('LOG_CLOSED', 'a newer attempt of the job has taken the log over', {
+      domain: 'platform',
+      retriable: true,
+    }))
+  }
+
+  async #closeFile(): Promise<void> {
+    const file = this.#file
+    this.#file = undefined
+    // what was flushed is safe, and the rest was refused
+    await file?.close().catch(() => undefined)
+  }
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined
+}
+
+function unwritable(path: string, cause: unknown): MillraceError {
+  return new MillraceError('LOG_UNWRITABLE', `cannot write ${path}`, {
+    domain: 'dependency',
+    retriable: true,
+    cause,
+    hint: 'senders are asked to send again; look at the space and the rights of the volume of log.path',
+  })
+}
