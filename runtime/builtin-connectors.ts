@@ -8,6 +8,7 @@ import { declaration as kafka } from './connectors/kafka/declaration.ts'
 import { declaration as kudu } from './connectors/kudu/declaration.ts'
 import { declaration as nexmark } from './connectors/nexmark/declaration.ts'
 import { declaration as values } from './connectors/values/declaration.ts'
+import { declaration as webhook } from './connectors/webhook/declaration.ts'
 import { Connectors } from './connectors/registry.ts'
 
 /** Every connector of the runtime image. To add one, add its entry here. */
@@ -22,4 +23,5 @@ export const builtinConnectors = new Connectors([
   { declaration: kudu, load: () => import('./connectors/kudu/real/connector.ts') },
   { declaration: nexmark, load: () => import('./connectors/nexmark/connector.ts') },
   { declaration: values, load: () => import('./connectors/values/connector.ts') },
+  { declaration: webhook, load: () => import('./connectors/webhook/real/connector.ts') },
 ])

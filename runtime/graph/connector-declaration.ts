@@ -66,6 +66,10 @@ export interface SourceDeclaration {
   readonly shorthand?: string
   /** Returns the parts of the schema that the source cannot provide. */
   checkSchema?(options: Options, schema: Schema): readonly OptionProblem[]
+  /** Returns what the author of a sound source should be asked about. */
+  warnings?(options: Options): readonly OptionProblem[]
+  /** The ports at which senders reach every slot of the source; absent: it listens nowhere. */
+  listens?(options: Options): readonly number[]
   /** The schema that the source always has; a job then writes none. */
   fixedSchema?(options: Options): Schema
   /** Side outputs of a source with a fixed schema: other rows of the same splits, under the same event time. */

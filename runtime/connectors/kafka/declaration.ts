@@ -3,13 +3,13 @@ import type { ConnectorDeclaration, Options } from '../../graph/connector-declar
 import type { ReportOption } from '../../graph/unknown-options.ts'
 import type { Field } from '../../model/schema.ts'
 import type { TlsFiles } from '../../model/tls-files.ts'
+import { fieldsByHeader } from '../kit/fields-by-header.ts'
 import { formatProblems, recordFormat, timestampFormat } from '../kit/format-option.ts'
 import { hostList } from '../kit/host-list.ts'
 import { mapping, OptionSet, type OptionValues, type ValuesSoFar } from '../kit/option-set.ts'
 import { choice, count, duration, flag, secretFile, shown, text, type OptionType } from '../kit/option-types.ts'
 import { tls } from '../kit/tls-option.ts'
 import { readPattern } from '../../expressions/pattern-syntax.ts'
-import { isFields } from '../../model/fields.ts'
 import { metadataFieldsOf, valueSchema } from '../kit/metadata-fields.ts'
 import { kafkaMetadataProblems, type MetadataFields } from './declared/metadata-fields.ts'
 import { fieldsBesideValue, sinkFieldProblems, writtenSchema } from './declared/sink-fields.ts'
@@ -113,17 +113,6 @@ const startFrom: OptionType<StartFrom> = {
     const time = typeof value === 'number' ? value : typeof value === 'string' ? Date.parse(value) : NaN
     if (Number.isSafeInteger(time) && time >= 0) return { kind: 'timestamp', time }
     report('', `must be earliest, latest, or a time (ISO 8601 or epoch milliseconds), found ${shown(value)}`)
-    return undefined
-  },
-}
-
-/** A mapping of texts; a name may be any. */
-const fieldsByHeader: OptionType<Readonly<Record<string, string>>> = {
-  name: 'mapping of fields by header',
-  read: (value, report) => {
-    if (isFields(value) && Object.values(value).every((field) => typeof field === 'string'))
-      return value as Readonly<Record<string, string>>
-    report('', `must be a mapping of header: field, found ${shown(value)}`)
     return undefined
   },
 }

@@ -26,6 +26,28 @@ export const text: OptionType<string> = {
   },
 }
 
+/** A text that a pattern matches. */
+export function textOf(what: string, pattern: RegExp): OptionType<string> {
+  return {
+    name: what,
+    read: (value, report) => {
+      if (isText(value) && pattern.test(value)) return value
+      report('', `must be a ${what}, found ${shown(value)}`)
+      return undefined
+    },
+  }
+}
+
+/** A port of TCP, 0 excluded: senders have to know it. */
+export const port: OptionType<number> = {
+  name: 'port from 1 to 65535',
+  read: (value, report) => {
+    if (typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= 65_535) return value
+    report('', `must be a port from 1 to 65535, found ${shown(value)}`)
+    return undefined
+  },
+}
+
 /** A file or folder that the connector opens. */
 export const filePath: OptionType<string> = { ...text, opens: (file) => [{ path: '', file: String(file), as: 'file' }] }
 

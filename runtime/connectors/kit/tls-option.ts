@@ -23,3 +23,23 @@ export const tls: OptionType<false | TlsFiles> & { readonly fields: OptionDescri
   read: (value, report) => (typeof value === 'boolean' ? value && {} : readTlsFiles(value, report)),
   opens: (value) => (isFields(value) ? namedTlsFiles(value) : []),
 }
+
+/** What a server that others connect to shows; with `caFile` they need a certificate of that authority. */
+export const serverTls: OptionType<TlsFiles> & { readonly fields: OptionDescriptions } = {
+  name: 'mapping',
+  fields: {
+    ...FIELDS,
+    caFile: { ...FIELDS.caFile, doc: 'PEM certificates of the authority that senders need a certificate of.' },
+    certificateFile: {
+      ...FIELDS.certificateFile,
+      doc: 'The PEM certificate of this server, with those between it and its authority.',
+    },
+  },
+  read: (value, report) => {
+    const files = readTlsFiles(value, report)
+    if (files === undefined || files.certificateFile !== undefined) return files
+    report('certificateFile', 'is required: a server shows a certificate')
+    return undefined
+  },
+  opens: (value) => (isFields(value) ? namedTlsFiles(value) : []),
+}

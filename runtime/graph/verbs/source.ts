@@ -6,7 +6,7 @@ import { describe, join, type Problems } from '../problems.ts'
 import { suggestion } from '../../expressions/suggest.ts'
 import { fieldOf, type Schema } from '../../model/schema.ts'
 import { KNOWN_TYPES } from '../../model/value-type.ts'
-import { type ConnectorChoice, readConnector, reportOptions } from './kit/connector-choice.ts'
+import { type ConnectorChoice, readConnector, reportOptions, warnOfOptions } from './kit/connector-choice.ts'
 import { readDuration } from './kit/durations.ts'
 import { readSchema } from './kit/schema-fields.ts'
 import type { ReadOperator, VerbDefinition } from './verb.ts'
@@ -93,6 +93,7 @@ function readSource(
   const rate = choice === undefined ? undefined : readRate(choice, problems)
   const options = choice === undefined ? {} : withoutRate(choice.options)
   const isSound = choice !== undefined && reportOptions(check?.options.check(options) ?? [], choice.path, problems)
+  if (isSound) warnOfOptions(check?.warnings?.(options) ?? [], choice.path, problems)
   const fixed = isSound ? check?.fixedSchema?.(options) : undefined
   const schema = readSourceSchema(
     fields,

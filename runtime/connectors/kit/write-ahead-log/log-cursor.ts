@@ -1,7 +1,7 @@
 import { MillraceError } from '../../../model/errors.ts'
 import { entriesOf, findFrame, frameBytesAt, isFrameAt, FRAME_HEAD_BYTES, type EntryBounds } from './log-frame.ts'
 import type { LogPosition } from './log-place.ts'
-import type { SegmentFiles } from './log-writer.ts'
+import { isMissing, takenOver, type SegmentFiles } from './log-writer.ts'
 
 /** Read in one go, where a frame is not longer. */
 const CHUNK_BYTES = 256 * 1024
@@ -115,8 +115,7 @@ export class LogCursor {
     if (ahead?.segment === segment && offset >= ahead.start && offset + length <= ahead.start + ahead.bytes.length)
       return ahead.bytes.subarray(offset - ahead.start)
     const wanted = Math.min(readable - offset, Math.max(length, CHUNK_BYTES))
-    const read = await this.#files.read(this.#pathOf(segment), offset, wanted)
-    const bytes = Buffer.from(read.buffer, read.byteOffset, read.length)
+    const bytes = await this.#read(segment, offset, wanted)
     this.#chunk = { segment, start: offset, bytes }
     return bytes
   }
@@ -126,9 +125,17 @@ export class LogCursor {
    * one is written only after the one before was flushed.
    */
   async #checkTorn(segment: number, offset: number, readable: number): Promise<void> {
-    const read = await this.#files.read(this.#pathOf(segment), offset, readable - offset)
-    const next = findFrame(Buffer.from(read.buffer, read.byteOffset, read.length), 1)
+    const next = findFrame(await this.#read(segment, offset, readable - offset), 1)
     if (next !== undefined) throw this.#damaged(segment, offset, offset + next)
+  }
+
+  async #read(segment: number, offset: number, length: number): Promise<Buffer> {
+    try {
+      const read = await this.#files.read(this.#pathOf(segment), offset, length)
+      return Buffer.from(read.buffer, read.byteOffset, read.length)
+    } catch (error) {
+      throw isMissing(error) ? takenOver() : error
+    }
   }
 
   #damaged(segment: number, from: number, to: number): MillraceError {

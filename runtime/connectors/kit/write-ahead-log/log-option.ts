@@ -1,3 +1,4 @@
+import type { OptionProblem } from '../../../graph/connector-declaration.ts'
 import { isFields } from '../../../model/fields.ts'
 import { mapping } from '../option-set.ts'
 import { byteSize, choice, filePath, shown, type OptionType } from '../option-types.ts'
@@ -55,3 +56,15 @@ export const log = {
     'path: a folder that outlives the process, or none: what was acknowledged and not yet processed is then lost in a crash',
   doc: 'Keeps what was acknowledged until a checkpoint covers it: it is written and flushed before the sender is told. `none` keeps it in memory (16 MiB a slot): a crash loses it.',
 } as const
+
+/** What the author of a source without a log should know. */
+export function warnOfNoLog({ kind }: LogOption): OptionProblem[] {
+  if (kind !== 'none') return []
+  return [
+    {
+      path: 'log',
+      message: 'what was acknowledged and not yet processed is lost when a process dies',
+      hint: 'keep it on a volume: log: { path: … }',
+    },
+  ]
+}

@@ -160,7 +160,7 @@ export class LogWriter {
     try {
       return await this.#files.createLog(path)
     } catch (error) {
-      if (codeOf(error) === 'ENOENT') throw this.#takenOver()
+      if (isMissing(error)) throw this.#takenOver()
       // it may have come to be before the call failed
       if (codeOf(error) === 'EEXIST') await this.#files.delete(path)
       throw error
@@ -168,10 +168,7 @@ export class LogWriter {
   }
 
   #takenOver(): MillraceError {
-    return (this.#end ??= new MillraceError('LOG_CLOSED', 'a newer attempt of the job has taken the log over', {
-      domain: 'platform',
-      retriable: true,
-    }))
+    return (this.#end ??= takenOver())
   }
 
   async #closeFile(): Promise<void> {
@@ -180,6 +177,18 @@ export class LogWriter {
     // what was flushed is safe, and the rest was refused
     await file?.close().catch(() => undefined)
   }
+}
+
+/** The folder of the log was moved or deleted: this attempt can acknowledge nothing any more. */
+export function takenOver(): MillraceError {
+  return new MillraceError('LOG_CLOSED', 'a newer attempt of the job has taken the log over', {
+    domain: 'platform',
+    retriable: true,
+  })
+}
+
+export function isMissing(error: unknown): boolean {
+  return codeOf(error) === 'ENOENT'
 }
 
 function codeOf(error: unknown): unknown {

@@ -68,3 +68,8 @@ export function reportOptions(found: readonly OptionProblem[], path: string, pro
     problems.report('OPTION_INVALID', joinRelative(path, problem.path), problem.message, problem.hint)
   return found.length === 0
 }
+
+export function warnOfOptions(found: readonly OptionProblem[], path: string, problems: Problems): void {
+  for (const problem of found)
+    problems.warn('OPTION_RISKY', joinRelative(path, problem.path), problem.message, problem.hint)
+}
