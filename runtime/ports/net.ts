@@ -5,7 +5,7 @@ export interface Net {
    * `onRefused` is called for peers that get no connection, where connections are encrypted.
    */
   listen(
-    address: NetAddress,
+    address: ListenAddress,
     onConnection: (connection: Connection) => void,
     onRefused?: (remote: string, reason: string) => void,
   ): Promise<Listener>
@@ -16,6 +16,11 @@ export interface Net {
 export interface NetAddress {
   host: string
   port: number
+}
+
+export interface ListenAddress extends NetAddress {
+  /** Other processes may listen there, too: each connection goes to one of them. */
+  shared?: boolean
 }
 
 export interface Listener {

@@ -13,6 +13,7 @@ import { KAFKA_ERROR, isFencedCode } from './error-codes.ts'
 import { asMillraceError } from './errors.ts'
 import { partitionOfKey } from './murmur2.ts'
 import type { KafkaSinkOptions } from './declaration.ts'
+import { recordOf } from '../kit/record-of.ts'
 import { retrying, type RetryEnvironment } from '../kit/retry.ts'
 import { TroubleReporter } from '../kit/trouble-reporter.ts'
 import { fieldsBesideValue } from './declared/sink-fields.ts'
@@ -306,16 +307,6 @@ export class KafkaSinkWriter implements SinkWriter {
 
 function isFence(committable: Committable): boolean {
   return typeof committable === 'object' && committable !== null && 'fence' in committable
-}
-
-const FIRST_RECORD_BYTES = 1024
-
-function recordOf(writer: RowWriter, row: Row): Buffer {
-  for (let size = FIRST_RECORD_BYTES; ; size *= 2) {
-    const bytes = Buffer.allocUnsafe(size)
-    const length = writer.encodeInto(row, bytes, 0)
-    if (length >= 0) return bytes.subarray(0, length)
-  }
 }
 
 /** Texts as they are, everything else as its JSON; null stays null. */

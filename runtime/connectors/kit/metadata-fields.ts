@@ -17,10 +17,10 @@ interface HeaderFields {
   readonly headers?: Readonly<Record<string, string>> | undefined
 }
 
-export function metadataFieldsOf<Option extends HeaderFields>(
+export function metadataFieldsOf<Option extends object>(
   option: Option | undefined,
 ): MetadataField<Exclude<keyof Option & string, 'headers'>>[] {
-  const { headers = {}, ...parts } = option ?? {}
+  const { headers = {}, ...parts }: HeaderFields = option ?? {}
   const plain = Object.entries(parts).flatMap(([part, field]) =>
     typeof field === 'string' ? [{ part: part as Exclude<keyof Option & string, 'headers'>, field, path: part }] : [],
   )

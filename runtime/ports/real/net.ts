@@ -1,7 +1,7 @@
 import { createServer, Socket } from 'node:net'
 import type { AddressInfo, Server, SocketConstructorOpts } from 'node:net'
 import { MillraceError } from '../../model/errors.ts'
-import type { Connection, Listener, Net, NetAddress } from '../net.ts'
+import type { Connection, ListenAddress, Listener, Net, NetAddress } from '../net.ts'
 
 /**
  * Bytes a socket buffers before `onDrain` is owed. A writer that waits with less than this buffered waits for ever:
@@ -9,21 +9,26 @@ import type { Connection, Listener, Net, NetAddress } from '../net.ts'
  */
 export const HIGH_WATER_MARK = 256 * 1024
 const CONNECT_TIMEOUT_MS = 10_000
+/** A peer that is gone without a word is noticed by the kernel's probes, the first of them after so long. */
+const KEEP_ALIVE_MS = 60_000
 /** Read in one go; the buffer of a connection is used again for each. */
 const READ_BYTES = 256 * 1024
 
 /** TCP without Nagle's delay: frames are batched by the exchange already. */
 export const realNet: Net = { listen, connect }
 
-function listen(address: NetAddress, onConnection: (connection: Connection) => void): Promise<Listener> {
-  const server = createServer({ noDelay: true, highWaterMark: HIGH_WATER_MARK }, (socket) => {
-    onConnection(new SocketConnection(socket))
-  })
+function listen(address: ListenAddress, onConnection: (connection: Connection) => void): Promise<Listener> {
+  const server = createServer(
+    { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS, highWaterMark: HIGH_WATER_MARK },
+    (socket) => {
+      onConnection(new SocketConnection(socket))
+    },
+  )
   return listening(server, address)
 }
 
 /** Resolves once the server accepts connections; closing it ends those that are open. */
-export function listening(server: Server, address: NetAddress): Promise<Listener> {
+export function listening(server: Server, address: ListenAddress): Promise<Listener> {
   const open = new Set<Socket>()
   server.on('connection', (socket) => {
     open.add(socket)
@@ -39,7 +44,7 @@ export function listening(server: Server, address: NetAddress): Promise<Listener
         }),
       )
     })
-    server.listen(address.port, address.host, () => {
+    server.listen({ port: address.port, host: address.host, reusePort: address.shared === true }, () => {
       const bound = server.address() as AddressInfo
       resolve({
         address: { host: address.host, port: bound.port },
@@ -66,6 +71,7 @@ function connect(address: NetAddress): Promise<Connection> {
   socket.connect({ host: address.host, port: address.port })
   return connected(socket, 'connect', address).then(() => {
     socket.setNoDelay(true)
+    socket.setKeepAlive(true, KEEP_ALIVE_MS)
     return new SocketConnection(socket, input)
   })
 }

@@ -1,10 +1,11 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { connect, type Socket } from 'node:net'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { freePorts } from '../harness/beds/free-port.ts'
 import { waitFor } from '../harness/beds/wait-for.ts'
-import { DurableSenders } from '../harness/durable-senders.ts'
+import { DurableSenders, type SendRecord } from '../harness/durable-senders.ts'
 import { hasCheckpoint, killRun, linesOf, LocalRuns, runIdOf } from '../harness/local-runs.ts'
 import { descendantsOf, startMillrace, type StartedMillrace } from '../harness/processes.ts'
 
@@ -13,42 +14,62 @@ const LONG_MS = 300_000
 
 let dir = ''
 beforeAll(() => {
-  dir = mkdtempSync(join(tmpdir(), 'millrace-webhook-run-'))
+  dir = mkdtempSync(join(tmpdir(), 'millrace-senders-'))
 })
 afterAll(() => {
   rmSync(dir, { recursive: true })
 })
 
-test(
-  'when workers and whole runs are killed, every record that a webhook has acknowledged comes out, and with its id once',
-  async () => {
+/** Acknowledged means that the records of a request are in the log. */
+function byWebhook(port: number): SendRecord {
+  return async (id) => {
+    const answer = await fetch(`http://127.0.0.1:${port}/`, {
+      method: 'POST',
+      body: JSON.stringify({ id }),
+      signal: AbortSignal.timeout(2_000),
+    })
+    await answer.text()
+    if (!answer.ok) throw new Error(`status ${answer.status}`)
+  }
+}
+
+/** One connection a record: acknowledged once the source has counted it. */
+function byTcp(port: number): SendRecord {
+  return (id) =>
+    new Promise((resolve, reject) => {
+      const socket: Socket = connect(port, '127.0.0.1', () => socket.write(`${JSON.stringify({ id })}\n`))
+      socket.setTimeout(2_000, () => socket.destroy())
+      socket.once('data', (bytes) => {
+        if (bytes.toString() === '1\n') resolve()
+        socket.destroy()
+      })
+      socket.once('error', reject)
+      socket.once('close', () => {
+        reject(new Error('no answer'))
+      })
+    })
+}
+
+test.each([
+  ['a webhook', (port: number, log: object) => ({ webhook: { port, log } }), byWebhook],
+  ['a TCP port', (port: number, log: object) => ({ tcp: { listen: port, acknowledge: 'count', log } }), byTcp],
+] as const)(
+  'when workers and whole runs are killed, every record that %s has acknowledged comes out, and deduplicated by its id once',
+  async (name, sourceOf, senderOf) => {
     const [port = 0] = await freePorts(1)
-    const [all, once] = [join(dir, 'all'), join(dir, 'once')]
-    const file = new LocalRuns(dir).fileOf(
+    const folder = join(dir, name.replaceAll(' ', '-'))
+    const [all, once] = [join(folder, 'all'), join(folder, 'once')]
+    mkdirSync(folder)
+    const file = new LocalRuns(folder).fileOf(
       [
-        {
-          id: 'events',
-          source: {
-            webhook: { port, log: { path: join(dir, 'intake') }, metadata: { headers: { 'x-event-id': 'id' } } },
-          },
-          schema: { id: 'string', n: 'long' },
-        },
+        { id: 'events', source: sourceOf(port, { path: join(folder, 'intake') }), schema: { id: 'string' } },
         { id: 'all', from: 'events', sink: { file: { path: all } } },
         { id: 'first', from: 'events', keyBy: 'id', dedupe: { keep: 'first', ttl: '1h' } },
         { id: 'once', from: 'first', sink: { file: { path: once } } },
       ],
       2,
     )
-    const senders = new DurableSenders(async (id) => {
-      const answer = await fetch(`http://127.0.0.1:${port}/`, {
-        method: 'POST',
-        body: '{"n":1}',
-        headers: { 'x-event-id': id },
-        signal: AbortSignal.timeout(2_000),
-      })
-      await answer.text()
-      if (!answer.ok) throw new Error(`status ${answer.status}`)
-    })
+    const senders = new DurableSenders(senderOf(port))
     const acknowledges = (what: string, millrace: StartedMillrace): Promise<void> => {
       const before = senders.acknowledged.size
       return waitFor(what, PATIENCE_MS, async () => senders.acknowledged.size > before + 200, millrace.stderr)

@@ -1,0 +1,60 @@
+import type { Connector } from '../registry.ts'
+import { MillraceError } from '../../model/errors.ts'
+import type { Net } from '../../ports/net.ts'
+import { listenPolicy } from '../kit/listen-policy.ts'
+import { LogEnumerator } from '../kit/write-ahead-log/log-enumerator.ts'
+import { LogReader } from '../kit/write-ahead-log/log-reader.ts'
+import { readSinkOptions, readSourceOptions } from './declaration.ts'
+import { hostAndPort } from './host-and-port.ts'
+import { connectToServers, listenForSenders } from './receiver.ts'
+import { TcpSinkWriter } from './sink-writer.ts'
+
+/** `source: { tcp: … }` and `sink: { tcp: … }`, over any network. */
+export function tcpConnector(net: Net): Pick<Required<Connector>, 'source' | 'sink'> {
+  return {
+    source: (written) => {
+      const options = readSourceOptions(written)
+      const { log, format, metadata, listen, connect = [] } = options
+      return {
+        discoversWithoutAsking: true,
+        enumerator: (context) => new LogEnumerator(context, log),
+        reader: (context, rows) =>
+          new LogReader({
+            context,
+            rows,
+            log,
+            format,
+            metadata,
+            policy: listenPolicy,
+            what:
+              listen === undefined ? `connecting to ${connect.join(', ')}` : `listening on ${context.host}:${listen}`,
+            open: async (intake) =>
+              listen === undefined
+                ? connectToServers(net, connect, options, context, intake)
+                : listenForSenders(net, listen, options, context, intake),
+          }),
+      }
+    },
+    sink: (written) => {
+      const options = readSinkOptions(written)
+      return {
+        writer: (context) => new TcpSinkWriter(context, options, net),
+        probe: async () => `${await firstThatAnswers(net, options.connect)} answers`,
+      }
+    },
+  }
+}
+
+async function firstThatAnswers(net: Net, servers: readonly string[]): Promise<string> {
+  let failure: unknown
+  for (const server of servers) {
+    try {
+      const connection = await net.connect(hostAndPort(server))
+      connection.destroy()
+      return server
+    } catch (error) {
+      failure = error
+    }
+  }
+  throw failure ?? new MillraceError('TCP_FAILED', 'no server is named', { domain: 'user' })
+}

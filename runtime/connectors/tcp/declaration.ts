@@ -1,0 +1,130 @@
+import type { RecordFormat } from '../../formats/format.ts'
+import type { ConnectorDeclaration, Options } from '../../graph/connector-declaration.ts'
+import { formatProblems, recordFormat, timestampFormat } from '../kit/format-option.ts'
+import { hostList } from '../kit/host-list.ts'
+import { metadataFieldsOf, valueSchema } from '../kit/metadata-fields.ts'
+import { mapping, OptionSet } from '../kit/option-set.ts'
+import { byteSize, choice, count, duration, port, text } from '../kit/option-types.ts'
+import type { TimestampFormat } from '../../formats/format.ts'
+import { log, warnOfNoLog, type LogOption } from '../kit/write-ahead-log/log-option.ts'
+import { receivedProblems, type ReceivedFields } from '../kit/write-ahead-log/received-rows.ts'
+import type { Framing } from './frames.ts'
+
+const framing = {
+  type: choice('lines', 'length'),
+  default: 'lines',
+  doc: 'How records are told apart: a line end behind each, or its length before it (4 bytes, big-endian).',
+} as const
+
+const acknowledge = choice('none', 'count')
+
+export const sourceOptions = new OptionSet(
+  {
+    listen: { type: port, doc: 'The port that senders connect to; every slot listens on it.' },
+    connect: { type: hostList, doc: 'Servers to connect to instead, distributed over the slots.' },
+    framing,
+    log,
+    acknowledge: {
+      type: acknowledge,
+      default: 'none',
+      doc: '`count`: the source writes how many records of the connection it keeps by now, as a number and a line end, so that a sender knows which to send again. Without it a sender cannot know.',
+    },
+    format: { type: recordFormat, default: 'json', doc: 'How a record is written.' },
+    metadata: {
+      type: mapping({
+        receivedAt: { type: text, doc: 'The field for the time at which the record came: a `timestamp`.' },
+        sender: { type: text, doc: 'The field for the address of the sender: a `string`.' },
+      }),
+      doc: 'Fields of the schema that hold what is known of a record beside its value.',
+    },
+    maxRecordBytes: { type: byteSize('1Ki'), default: '1Mi', doc: 'A connection with a longer record is closed.' },
+    maxConnections: { type: count(65_535), default: 1024, doc: 'Connections at once in a slot.' },
+  },
+  (_values, written, report) => {
+    if ((written['listen'] === undefined) === (written['connect'] === undefined))
+      report('', 'exactly one of listen and connect is needed')
+  },
+)
+
+export const sinkOptions = new OptionSet({
+  connect: { type: hostList, required: 'host:port, or a list of them', doc: 'Servers; one that answers is taken.' },
+  framing,
+  acknowledge: {
+    type: acknowledge,
+    default: 'none',
+    doc: '`count`: the receiver answers as the source of this connector does. Without it rows that it had received and not yet processed are lost with it.',
+  },
+  format: { type: recordFormat, default: 'json', doc: 'How a row is written.' },
+  timestampFormat: { type: timestampFormat, default: 'iso', doc: 'How timestamps are printed.' },
+  timeout: {
+    type: duration('100ms'),
+    default: '30s',
+    doc: 'How long a receiver may take to accept or acknowledge before another connection is made.',
+  },
+})
+
+export const declaration: ConnectorDeclaration = {
+  name: 'tcp',
+  doc: 'Takes records from TCP connections into the write-ahead log, and sends rows over one. TCP itself loses what a process that dies had received: with `acknowledge: count` on both sides nothing is lost, and what was not acknowledged comes again.',
+  source: {
+    options: sourceOptions,
+    checkSchema: (options, schema) => {
+      const { format, metadata } = sourceOptions.read(options)
+      return [
+        ...receivedProblems(schema, metadata),
+        ...formatProblems(format, valueSchema(schema, metadataFieldsOf(metadata)), 'read'),
+      ]
+    },
+    warnings: (options) => {
+      const { log: kept, acknowledge: answers } = sourceOptions.read(options)
+      if (kept.kind === 'none' || answers === 'count') return warnOfNoLog(kept)
+      return [
+        {
+          path: 'acknowledge',
+          message: 'senders cannot know what was received: what is on its way is lost when a process dies',
+          hint: 'set acknowledge: count where senders can read the answer',
+        },
+      ]
+    },
+    listens: (options) => {
+      const { listen } = sourceOptions.read(options)
+      return listen === undefined ? [] : [listen]
+    },
+  },
+  sink: {
+    options: sinkOptions,
+    checkSchema: (options, schema) => formatProblems(sinkOptions.read(options).format, schema, 'write'),
+  },
+}
+
+export interface TcpSourceOptions {
+  readonly listen: number | undefined
+  readonly connect: readonly string[] | undefined
+  readonly framing: Framing
+  readonly log: LogOption
+  readonly acknowledge: 'none' | 'count'
+  readonly format: RecordFormat
+  readonly metadata: ReceivedFields | undefined
+  readonly maxRecordBytes: number
+  readonly maxConnections: number
+}
+
+/** Throws OPTIONS_INVALID. */
+export function readSourceOptions(options: Options): TcpSourceOptions {
+  return sourceOptions.read(options)
+}
+
+export interface TcpSinkOptions {
+  readonly connect: readonly string[]
+  readonly framing: Framing
+  readonly acknowledge: 'none' | 'count'
+  readonly format: RecordFormat
+  readonly timestampFormat: TimestampFormat
+  readonly timeoutMs: number
+}
+
+/** Throws OPTIONS_INVALID. */
+export function readSinkOptions(options: Options): TcpSinkOptions {
+  const { timeout, ...values } = sinkOptions.read(options)
+  return { ...values, timeoutMs: timeout }
+}

@@ -1,0 +1,103 @@
+import { MillraceError } from '../../model/errors.ts'
+import { sleep } from '../../ports/clock.ts'
+import type { Connection, Net, NetAddress } from '../../ports/net.ts'
+import { Backoff } from '../kit/backoff.ts'
+import { TroubleReporter } from '../kit/trouble-reporter.ts'
+import type { Intake, Receiver } from '../kit/write-ahead-log/log-reader.ts'
+import type { ReaderContext } from '../source.ts'
+import type { TcpSourceOptions } from './declaration.ts'
+import { hostAndPort } from './host-and-port.ts'
+import { takeFrom, type IntakeSurroundings } from './intake-connection.ts'
+
+/** Takes records of every connection that senders make. Rejects with LISTEN_FAILED. */
+export async function listenForSenders(
+  net: Net,
+  port: number,
+  options: TcpSourceOptions,
+  context: ReaderContext,
+  intake: Intake,
+): Promise<Receiver> {
+  const { logger, clock } = context.ports
+  const closing = new AbortController()
+  const surroundings = { clock, logger, intake, signal: closing.signal }
+  const open = new Set<Connection>()
+  const admit = (connection: Connection): void => {
+    if (open.size >= options.maxConnections) {
+      logger.warn('a connection was refused: there are too many', { sender: connection.remote, most: open.size })
+      connection.destroy()
+      return
+    }
+    open.add(connection)
+    void takeFrom(connection, options, surroundings).then((error) => {
+      open.delete(connection)
+      if (error !== undefined && !closing.signal.aborted)
+        logger.warn('a connection has failed', { sender: connection.remote, reason: error.message })
+    })
+  }
+  const listener = await net.listen({ host: context.host, port, shared: context.parallelism > 1 }, admit)
+  return {
+    async close() {
+      closing.abort()
+      await listener.close()
+    },
+  }
+}
+
+/** Connects to the servers of this slot, and again whenever a connection has ended. */
+export function connectToServers(
+  net: Net,
+  servers: readonly string[],
+  options: TcpSourceOptions,
+  context: ReaderContext,
+  intake: Intake,
+): Receiver {
+  const { logger, clock } = context.ports
+  const closing = new AbortController()
+  const surroundings = { clock, logger, intake, signal: closing.signal }
+  const mine = servers.filter((_, index) => index % context.parallelism === context.slot)
+  const running = mine.map((server) => follow(net, hostAndPort(server), options, context, surroundings))
+  return {
+    async close() {
+      closing.abort()
+      await Promise.all(running)
+    },
+  }
+}
+
+async function follow(
+  net: Net,
+  server: NetAddress,
+  options: TcpSourceOptions,
+  context: ReaderContext,
+  surroundings: IntakeSurroundings,
+): Promise<void> {
+  const { clock, rng } = context.ports
+  const { signal } = surroundings
+  const trouble = new TroubleReporter(clock, (error) => {
+    context.reportTrouble(error)
+  })
+  let backoff = new Backoff()
+  while (!signal.aborted) {
+    try {
+      const connection = await net.connect(server)
+      const abort = (): void => {
+        connection.destroy()
+      }
+      signal.addEventListener('abort', abort, { once: true })
+      if (signal.aborted) connection.destroy()
+      trouble.works()
+      backoff = new Backoff()
+      const error = await takeFrom(connection, options, surroundings)
+      signal.removeEventListener('abort', abort)
+      if (error !== undefined) trouble.fails(failed(server, error))
+    } catch (error) {
+      trouble.fails(failed(server, error))
+    }
+    if (!signal.aborted) await sleep(clock, backoff.nextMs(rng))
+  }
+}
+
+function failed({ host, port }: NetAddress, cause: unknown): MillraceError {
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  return new MillraceError('TCP_FAILED', `${host}:${port}: ${reason}`, { domain: 'dependency', retriable: true, cause })
+}
