@@ -4,6 +4,7 @@ import type { ResourceType } from '../kube/resource-type.ts'
 import { jobObjectMetadata } from './job-objects.ts'
 import type { JobPorts } from './job-pod.ts'
 import { JOB_LABEL } from './labels.ts'
+import type { ListeningSource } from './sender-service.ts'
 
 export interface NetworkPolicy extends KubeObject {
   spec: Readonly<Record<string, unknown>>
@@ -29,8 +30,17 @@ export function networkPolicyName(job: string): string {
 
 const DNS = { ports: ['UDP', 'TCP'].map((protocol) => ({ protocol, port: 53 })) }
 
-/** Nobody connects to the pods of a job but they themselves, and to their HTTP port those who are named. */
-export function jobNetworkPolicy(job: StreamJob, { http, egress }: JobNetwork, ports: JobPorts): NetworkPolicy {
+/**
+ * Nobody connects to the pods of a job but they themselves, to their HTTP port those who are named, and to the ports at
+ * which its sources listen everybody.
+ */
+export function jobNetworkPolicy(
+  job: StreamJob,
+  { http, egress }: JobNetwork,
+  ports: JobPorts,
+  listening: readonly ListeningSource[],
+): NetworkPolicy {
+  const open = listening.flatMap((source) => source.ports)
   const podSelector = { matchLabels: { [JOB_LABEL]: job.metadata.name } }
   const own = [{ podSelector }]
   return {
@@ -44,6 +54,7 @@ export function jobNetworkPolicy(job: StreamJob, { http, egress }: JobNetwork, p
         { from: own },
         // a rule with no peers would let everybody in
         ...(http.length === 0 ? [] : [{ from: http, ports: [{ protocol: 'TCP', port: ports.http }] }]),
+        ...(open.length === 0 ? [] : [{ ports: open.map((port) => ({ protocol: 'TCP', port })) }]),
       ],
       ...(egress === undefined ? {} : { egress: [{ to: own }, DNS, ...egress] }),
     },

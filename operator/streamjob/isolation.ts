@@ -1,6 +1,9 @@
 import type { StreamJob } from '../api/stream-job.ts'
 import { unlessNotFound } from '../kube/errors.ts'
-import type { Kube } from '../kube/kube.ts'
+import type { Kube, ObjectRef } from '../kube/kube.ts'
+import type { KubeObject } from '../kube/objects.ts'
+import { services } from '../kube/resource-type.ts'
+import { senderService, senderServiceName, type ListeningSource } from '../resources/sender-service.ts'
 import { hashOf } from '../resources/hash.ts'
 import { JOB_PORTS } from '../resources/job-pod.ts'
 import type { PodSettings } from '../resources/job-pod.ts'
@@ -12,14 +15,15 @@ import { refusalFrom } from './refusal.ts'
 import type { Refused } from './refusal.ts'
 
 /**
- * Keeps the NetworkPolicy of each job as the settings want it. It remembers what it has written, to ask the API server
- * once for a job and not in every pass; what it forgets is only written again.
+ * Keeps who can reach each job as the settings and its sources want it: its NetworkPolicy, and a Service for each source
+ * that listens. It remembers what it has written, to ask the API server once for a job and not in every pass; what it
+ * forgets is only written again. A Service that it no longer wants and has forgotten goes with the job.
  */
 export class Isolation {
   readonly #kube: Kube
   readonly #settings: PodSettings
   /** What was written last, by the uid of the job. */
-  readonly #written = new Map<string, string>()
+  readonly #written = new Map<string, { policy: string; listening: readonly ListeningSource[] }>()
 
   constructor({ kube, settings }: { kube: Kube; settings: PodSettings }) {
     this.#kube = kube
@@ -32,24 +36,52 @@ export class Isolation {
   }
 
   /** Before pods of the job are created, and while it runs. Resolves with why it was refused for good. */
-  async ensure(job: StreamJob): Promise<Refused | undefined> {
+  async ensure(job: StreamJob, listening: readonly ListeningSource[]): Promise<Refused | undefined> {
     const { network } = this.#settings
     const { uid = '' } = job.metadata
-    const wanted = hashOf(network ?? null)
-    if (network === undefined || this.#written.get(uid) === wanted) return undefined
-    const refusal = network === 'off' ? await this.#remove(job) : await this.#write(job, network)
-    if (refusal === undefined) this.#written.set(uid, wanted)
+    const policy = hashOf([network ?? null, listening])
+    const written = this.#written.get(uid)
+    if (written?.policy === policy) return undefined
+    let refusal = await this.#keepPolicy(job, network, listening)
+    for (const source of listening) refusal ??= await this.#writeService(job, source)
+    const kept = new Set(listening.map(({ operator }) => operator))
+    for (const { operator } of written?.listening ?? [])
+      if (!kept.has(operator)) await this.#removeService(job, operator)
+    if (refusal === undefined) this.#written.set(uid, { policy, listening })
     return refusal
   }
 
-  async #write(job: StreamJob, network: JobNetwork): Promise<Refused | undefined> {
-    const policy = jobNetworkPolicy(job, network, this.#settings.ports ?? JOB_PORTS)
+  async #keepPolicy(
+    job: StreamJob,
+    network: PodSettings['network'],
+    listening: readonly ListeningSource[],
+  ): Promise<Refused | undefined> {
+    if (network === undefined) return undefined
+    return network === 'off' ? this.#remove(job) : this.#write(job, network, listening)
+  }
+
+  async #writeService(job: StreamJob, source: ListeningSource): Promise<Refused | undefined> {
+    const service = senderService(job, source)
+    const found = await unlessNotFound(this.#kube.get(services, refOf(service)))
+    if (found !== undefined && !isOwnedBy(found, job)) return taken(service)
+    return refusalFrom(service, this.#kube.apply(services, service, FIELD_MANAGER))
+  }
+
+  async #removeService(job: StreamJob, operator: string): Promise<void> {
+    const ref = { namespace: job.metadata.namespace ?? '', name: senderServiceName(job.metadata.name, operator) }
+    const found = await unlessNotFound(this.#kube.get(services, ref))
+    if (found === undefined || !isOwnedBy(found, job)) return
+    await unlessNotFound(this.#kube.delete(services, ref).then(() => undefined))
+  }
+
+  async #write(
+    job: StreamJob,
+    network: JobNetwork,
+    listening: readonly ListeningSource[],
+  ): Promise<Refused | undefined> {
+    const policy = jobNetworkPolicy(job, network, this.#settings.ports ?? JOB_PORTS, listening)
     const found = await this.#find(job)
-    if (found !== undefined && !isOwnedBy(found, job))
-      return {
-        reason: 'NameTaken',
-        message: `The NetworkPolicy ${policy.metadata.name} exists and belongs to someone else: rename this job or remove it.`,
-      }
+    if (found !== undefined && !isOwnedBy(found, job)) return taken(policy)
     return refusalFrom(policy, this.#kube.apply(networkPolicies, policy, FIELD_MANAGER))
   }
 
@@ -65,4 +97,15 @@ export class Isolation {
     const ref = { namespace: metadata.namespace ?? '', name: networkPolicyName(metadata.name) }
     return unlessNotFound(this.#kube.get(networkPolicies, ref))
   }
+}
+
+function taken({ kind, metadata }: KubeObject): Refused {
+  return {
+    reason: 'NameTaken',
+    message: `The ${kind} ${metadata.name} exists and belongs to someone else: rename this job or remove it.`,
+  }
+}
+
+function refOf({ metadata: { namespace = '', name } }: KubeObject): ObjectRef {
+  return { namespace, name }
 }

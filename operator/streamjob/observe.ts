@@ -186,7 +186,7 @@ async function render(
   return {
     from,
     context,
-    set: wantedOf(context, graph, {
+    set: wantedOf(context, graph, parts.connectors, {
       jobSpec: bound.jobSpec,
       restore: source.location,
       ...(template === undefined ? {} : { template }),

@@ -185,7 +185,7 @@ async function carryOut(parts: StreamJobParts, observed: Observed, decision: Dec
   const { act } = decision
   switch (act.kind) {
     case 'none':
-      await keepIsolated(parts, job)
+      await keepIsolated(parts, observed)
       return undefined
     case 'release':
       parts.isolation.forget(job.metadata.uid ?? '')
@@ -203,9 +203,9 @@ async function carryOut(parts: StreamJobParts, observed: Observed, decision: Dec
       await deleteLeftover(parts.kube, job)
       return undefined
     case 'createPods':
-      return createPods(parts, job, act.pods)
+      return createPods(parts, observed, act.pods)
     case 'startSuccessors':
-      return (await tryPods(parts, [...act.pods, ...act.probes])) ?? createPods(parts, job, act.pods)
+      return (await tryPods(parts, [...act.pods, ...act.probes])) ?? createPods(parts, observed, act.pods)
     case 'deletePods':
       await deletePods(parts, job, act.pods)
       return undefined
@@ -239,21 +239,22 @@ async function tryPods({ kube }: StreamJobParts, pods: readonly Pod[]): Promise<
 }
 
 /** A job that runs is not stopped because its NetworkPolicy is refused; new pods are. */
-async function keepIsolated({ isolation, events }: StreamJobParts, job: StreamJob): Promise<void> {
-  if (job.metadata.deletionTimestamp !== undefined) return
-  const refusal = await isolation.ensure(job)
+async function keepIsolated({ isolation, events }: StreamJobParts, { job, wanted }: Observed): Promise<void> {
+  // without a spec that passed it stays as it is
+  if (job.metadata.deletionTimestamp !== undefined || wanted === undefined) return
+  const refusal = await isolation.ensure(job, wanted.listening)
   if (refusal !== undefined) await events.record(job, { type: 'Warning', ...refusal })
 }
 
 async function createPods(
   { kube, settings, tokenKeys, isolation, logger }: StreamJobParts,
-  job: StreamJob,
+  { job, wanted }: Observed,
   pods: readonly Pod[],
 ): Promise<Refused | undefined> {
   const create = <T extends KubeObject>(resource: ResourceType<T>, object: T): Promise<Refused | undefined> =>
     refusalFrom(object, unlessThere(kube.create(resource, object)))
   const tokens = new Set(pods.map((pod) => tokenOf(tokenKeys, job, pod)).filter((token) => token !== undefined))
-  let refusal = await isolation.ensure(job)
+  let refusal = await isolation.ensure(job, wanted?.listening ?? [])
   for (const token of tokens) refusal ??= await create(secrets, tokenSecret(job, token))
   if (settings.addressing === 'service')
     refusal ??= await create(services, coordinatorService(job, settings.ports ?? JOB_PORTS))

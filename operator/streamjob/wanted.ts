@@ -12,6 +12,7 @@ import { coordinatorPod } from '../resources/coordinator-pod.ts'
 import { hashOf } from '../resources/hash.ts'
 import type { PodContext } from '../resources/job-pod.ts'
 import { podProblems } from '../resources/pod-template.ts'
+import { listeningSources, type ListeningSource } from '../resources/sender-service.ts'
 import { inTemplate, templateHash } from '../resources/template.ts'
 import { workerPod } from '../resources/worker-pod.ts'
 import { reachProblems } from './reach-problems.ts'
@@ -32,6 +33,8 @@ export interface Wanted {
   workers: readonly Pod[]
   /** The chain that the scale subresource speaks of. */
   scaleChain: string
+  /** Sources that senders connect to. */
+  listening: readonly ListeningSource[]
 }
 
 /** A spec as it was read once for a whole pass: `graph` is there when nothing is wrong. */
@@ -102,6 +105,7 @@ function templateProblems(spec: StreamJobSpec, subtasks: number): Problem[] {
 export function wantedOf(
   context: PodContext,
   graph: JobGraph,
+  connectors: ConnectorDeclarations,
   { jobSpec, restore, template = templateHash(context) }: Pick<Wanted, 'jobSpec' | 'restore'> & { template?: string },
 ): Wanted {
   const plan = executionPlan(graph)
@@ -116,6 +120,7 @@ export function wantedOf(
       inTemplate(workerPod(context, { chain: chain.id, slot }), template),
     ),
     scaleChain: scaleChainOf(plan),
+    listening: listeningSources(plan, connectors),
   }
 }
 

@@ -1,6 +1,7 @@
 import type { TokenKeys } from '../../operator/resources/job-token.ts'
 import { planJob } from '../../runtime/front/planned-job.ts'
 import { subtasksOf } from '../../runtime/plan/chaining.ts'
+import { declaration as webhook } from '../../runtime/connectors/webhook/declaration.ts'
 import { anyConnectors } from './any-connectors.ts'
 import type { JobReport, JobTarget, SavepointReport, SavepointRequest } from '../../runtime/control/job-report.ts'
 import { MillraceError } from '../../runtime/model/errors.ts'
@@ -42,7 +43,9 @@ import { silentLogger } from './silent-logger.ts'
 
 export const REF = { namespace: 'shop', name: 'counts' }
 
-export const jobConnectors = anyConnectors('nexmark', 'console')
+const any = anyConnectors('nexmark', 'console')
+/** `webhook` as it is: of a source that listens the operator asks for its ports. */
+export const jobConnectors = { ...any, sources: { ...any.sources, ...(webhook.source && { webhook: webhook.source }) } }
 
 export function countsSpec(changes: Partial<StreamJobSpec> = {}): StreamJobSpec {
   return {

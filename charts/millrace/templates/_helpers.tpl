@@ -108,10 +108,10 @@ annotations: {{- toYaml . | nindent 2 }}
 - apiGroups: ['']
   resources: [pods]
   verbs: [get, list, watch, create, delete]
-# the Service of a job; looked at, since one of that name may be somebody else's
+# the Services of a job; looked at, since one of that name may be somebody else's
 - apiGroups: ['']
   resources: [services]
-  verbs: [get, create]
+  verbs: [get, create, patch, delete]
 - apiGroups: ['']
   resources: [secrets]
   verbs: [create]

@@ -27,7 +27,7 @@ export const sourceOptions = new OptionSet(
     acknowledge: {
       type: acknowledge,
       default: 'none',
-      doc: '`count`: the source writes how many records of the connection it keeps by now, as a number and a line end, so that a sender knows which to send again. Without it a sender cannot know.',
+      doc: 'With `count` the source writes how many records of the connection it keeps by now, as a number and a line end, so that a sender knows which to send again. Without it a sender cannot know.',
     },
     format: { type: recordFormat, default: 'json', doc: 'How a record is written.' },
     metadata: {
@@ -52,7 +52,7 @@ export const sinkOptions = new OptionSet({
   acknowledge: {
     type: acknowledge,
     default: 'none',
-    doc: '`count`: the receiver answers as the source of this connector does. Without it rows that it had received and not yet processed are lost with it.',
+    doc: 'With `count` the receiver answers as the source of this connector does. Without it rows that it had received and not yet processed are lost with it.',
   },
   format: { type: recordFormat, default: 'json', doc: 'How a row is written.' },
   timestampFormat: { type: timestampFormat, default: 'iso', doc: 'How timestamps are printed.' },

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { promisify } from 'node:util'
 import { brotliDecompress, gunzip, inflate } from 'node:zlib'
 import { MillraceError } from '../../../model/errors.ts'
+import { memberOf } from '../../../model/fields.ts'
 import type { ListenWebhook, WebhookAnswer, WebhookRequest, WebhookServer, WebhookServerOptions } from '../server.ts'
 
 const KEEP_ALIVE_MS = 60_000
@@ -97,7 +98,7 @@ async function respond(request: IncomingMessage, response: ServerResponse, handl
     method: request.method ?? 'GET',
     path: (request.url ?? '/').split('?')[0] ?? '/',
     header: (name) => {
-      const value = request.headers[name]
+      const value = memberOf(request.headers, name)
       return Array.isArray(value) ? value.join(', ') : value
     },
     sender: request.socket.remoteAddress ?? 'unknown',

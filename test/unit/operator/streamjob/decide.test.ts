@@ -75,6 +75,7 @@ const WANTED: Wanted = {
   coordinator: COORDINATOR,
   workers: [pod('j-bids-0', { chain: 'bids', slot: 0 }), pod('j-bids-1', { chain: 'bids', slot: 1 })],
   scaleChain: 'bids',
+  listening: [],
 }
 
 /** The same job on pods of another template, before the wanted ones. */
