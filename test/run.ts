@@ -6,6 +6,7 @@ import { parseArgs, stripVTControlCharacters } from 'node:util'
 import { fetchCassandra } from './harness/beds/cassandra-bed.ts'
 import { druidBedMissing, fetchDruid } from './harness/beds/druid-bed.ts'
 import { fetchKafka, kafkaBedMissing } from './harness/beds/kafka-bed.ts'
+import { fetchFlume, flumeBedMissing } from './harness/beds/flume-bed.ts'
 import { fetchHdfs, hdfsBedMissing } from './harness/beds/hdfs-bed.ts'
 import { fetchKudu, kuduBedMissing } from './harness/beds/kudu-bed.ts'
 import { buildKube, kubeBedMissing } from './harness/beds/kube-bed.ts'
@@ -44,6 +45,7 @@ const RINGS: readonly Ring[] = [
       await fetchDruid(),
       await fetchCassandra(),
       ...(hdfsBedMissing() === undefined ? [await fetchHdfs()] : []),
+      ...(flumeBedMissing() === undefined ? [await fetchFlume()] : []),
       ...(kuduBedMissing() === undefined ? [await fetchKudu()] : []),
       ...(s3BedMissing() === undefined ? [await fetchS3()] : []),
       ...(pythonBedMissing() === undefined ? [await fetchPython()] : []),

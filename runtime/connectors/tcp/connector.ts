@@ -1,12 +1,14 @@
 import type { Connector } from '../registry.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Net } from '../../ports/net.ts'
+import { listenForSenders } from '../kit/sender-listener.ts'
 import { listenPolicy } from '../kit/listen-policy.ts'
 import { LogEnumerator } from '../kit/write-ahead-log/log-enumerator.ts'
 import { LogReader } from '../kit/write-ahead-log/log-reader.ts'
 import { readSinkOptions, readSourceOptions } from './declaration.ts'
 import { hostAndPort } from './host-and-port.ts'
-import { connectToServers, listenForSenders } from './receiver.ts'
+import { takeFrom } from './intake-connection.ts'
+import { connectToServers } from './connect-to-servers.ts'
 import { TcpSinkWriter } from './sink-writer.ts'
 
 /** `source: { tcp: … }` and `sink: { tcp: … }`, over any network. */
@@ -14,7 +16,7 @@ export function tcpConnector(net: Net): Pick<Required<Connector>, 'source' | 'si
   return {
     source: (written) => {
       const options = readSourceOptions(written)
-      const { log, format, metadata, listen, connect = [] } = options
+      const { log, format, metadata, listen, maxConnections, connect = [] } = options
       return {
         discoversWithoutAsking: true,
         enumerator: (context) => new LogEnumerator(context, log),
@@ -31,7 +33,9 @@ export function tcpConnector(net: Net): Pick<Required<Connector>, 'source' | 'si
             open: async (intake) =>
               listen === undefined
                 ? connectToServers(net, connect, options, context, intake)
-                : listenForSenders(net, listen, options, context, intake),
+                : listenForSenders(net, { port: listen, maxConnections }, context, intake, (connection, surroundings) =>
+                    takeFrom(connection, options, surroundings),
+                  ),
           }),
       }
     },

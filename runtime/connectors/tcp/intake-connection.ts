@@ -1,7 +1,6 @@
-import type { Logger } from '../../ports/logger.ts'
 import type { Connection } from '../../ports/net.ts'
-import { sleep, type Clock } from '../../ports/clock.ts'
-import type { Intake } from '../kit/write-ahead-log/log-reader.ts'
+import { sleep } from '../../ports/clock.ts'
+import type { IntakeSurroundings } from '../kit/intake-surroundings.ts'
 import type { LogEntry } from '../kit/write-ahead-log/log-frame.ts'
 import { keepReceived } from '../kit/write-ahead-log/received-rows.ts'
 import { acknowledgement } from './acknowledgements.ts'
@@ -10,14 +9,6 @@ import { FrameReader } from './frames.ts'
 
 /** How soon a full log is asked again. */
 const FULL_MS = 100
-
-export interface IntakeSurroundings {
-  readonly clock: Clock
-  readonly logger: Logger
-  readonly intake: Intake
-  /** Aborted when the source is closed. */
-  readonly signal: AbortSignal
-}
 
 /**
  * Takes what comes over one connection into the log. It is not read while what came before is being kept, so that a log

@@ -1,47 +1,14 @@
 import { MillraceError } from '../../model/errors.ts'
 import { sleep } from '../../ports/clock.ts'
-import type { Connection, Net, NetAddress } from '../../ports/net.ts'
+import type { Net, NetAddress } from '../../ports/net.ts'
 import { Backoff } from '../kit/backoff.ts'
 import { TroubleReporter } from '../kit/trouble-reporter.ts'
 import type { Intake, Receiver } from '../kit/write-ahead-log/log-reader.ts'
 import type { ReaderContext } from '../source.ts'
 import type { TcpSourceOptions } from './declaration.ts'
 import { hostAndPort } from './host-and-port.ts'
-import { takeFrom, type IntakeSurroundings } from './intake-connection.ts'
-
-/** Takes records of every connection that senders make. Rejects with LISTEN_FAILED. */
-export async function listenForSenders(
-  net: Net,
-  port: number,
-  options: TcpSourceOptions,
-  context: ReaderContext,
-  intake: Intake,
-): Promise<Receiver> {
-  const { logger, clock } = context.ports
-  const closing = new AbortController()
-  const surroundings = { clock, logger, intake, signal: closing.signal }
-  const open = new Set<Connection>()
-  const admit = (connection: Connection): void => {
-    if (open.size >= options.maxConnections) {
-      logger.warn('a connection was refused: there are too many', { sender: connection.remote, most: open.size })
-      connection.destroy()
-      return
-    }
-    open.add(connection)
-    void takeFrom(connection, options, surroundings).then((error) => {
-      open.delete(connection)
-      if (error !== undefined && !closing.signal.aborted)
-        logger.warn('a connection has failed', { sender: connection.remote, reason: error.message })
-    })
-  }
-  const listener = await net.listen({ host: context.host, port, shared: context.parallelism > 1 }, admit)
-  return {
-    async close() {
-      closing.abort()
-      await listener.close()
-    },
-  }
-}
+import type { IntakeSurroundings } from '../kit/intake-surroundings.ts'
+import { takeFrom } from './intake-connection.ts'
 
 /** Connects to the servers of this slot, and again whenever a connection has ended. */
 export function connectToServers(

@@ -1,0 +1,36 @@
+import type { Connector } from '../registry.ts'
+import type { Net } from '../../ports/net.ts'
+import { listenPolicy } from '../kit/listen-policy.ts'
+import { listenForSenders } from '../kit/sender-listener.ts'
+import { LogEnumerator } from '../kit/write-ahead-log/log-enumerator.ts'
+import { LogReader } from '../kit/write-ahead-log/log-reader.ts'
+import { takeFromAgent } from './agent-connection.ts'
+import { readSourceOptions } from './declaration.ts'
+
+/** `source: { flume: { port, log, … } }`, over any network. */
+export function flumeConnector(net: Net): Pick<Required<Connector>, 'source'> {
+  return {
+    source: (written) => {
+      const options = readSourceOptions(written)
+      const { port, log, format, metadata, maxConnections } = options
+      return {
+        discoversWithoutAsking: true,
+        enumerator: (context) => new LogEnumerator(context, log),
+        reader: (context, rows) =>
+          new LogReader({
+            context,
+            rows,
+            log,
+            format,
+            metadata,
+            policy: listenPolicy,
+            what: `listening on ${context.host}:${port}`,
+            open: (intake) =>
+              listenForSenders(net, { port, maxConnections }, context, intake, (connection, surroundings) =>
+                takeFromAgent(connection, options, surroundings),
+              ),
+          }),
+      }
+    },
+  }
+}

@@ -1,0 +1,41 @@
+import type { Connection, Net } from '../../ports/net.ts'
+import type { ReaderContext } from '../source.ts'
+import type { IntakeSurroundings } from './intake-surroundings.ts'
+import type { Intake, Receiver } from './write-ahead-log/log-reader.ts'
+
+/** Resolves when a connection has ended and what it sent is kept, with the error if there was one. */
+type TakeFrom = (connection: Connection, surroundings: IntakeSurroundings) => Promise<Error | undefined>
+
+/** Serves every connection that senders make, up to so many at once. Rejects with LISTEN_FAILED. */
+export async function listenForSenders(
+  net: Net,
+  { port, maxConnections }: { port: number; maxConnections: number },
+  context: ReaderContext,
+  intake: Intake,
+  take: TakeFrom,
+): Promise<Receiver> {
+  const { logger, clock } = context.ports
+  const closing = new AbortController()
+  const surroundings = { clock, logger, intake, signal: closing.signal }
+  const open = new Set<Connection>()
+  const admit = (connection: Connection): void => {
+    if (open.size >= maxConnections) {
+      logger.warn('a connection was refused: there are too many', { sender: connection.remote, most: open.size })
+      connection.destroy()
+      return
+    }
+    open.add(connection)
+    void take(connection, surroundings).then((error) => {
+      open.delete(connection)
+      if (error !== undefined && !closing.signal.aborted)
+        logger.warn('a connection has failed', { sender: connection.remote, reason: error.message })
+    })
+  }
+  const listener = await net.listen({ host: context.host, port, shared: context.parallelism > 1 }, admit)
+  return {
+    async close() {
+      closing.abort()
+      await listener.close()
+    },
+  }
+}

@@ -1,0 +1,115 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { fetchJars, javaMissing } from './maven.ts'
+import { spawnTied, type TiedProcess } from './tied-process.ts'
+import { waitFor } from './wait-for.ts'
+
+const STARTS_WITHIN_MS = 60_000
+
+/** Where an agent has its events from: numbers that it counts, or lines that are appended to files. */
+export type FlumeInput =
+  | { readonly kind: 'sequence'; readonly events: number }
+  | { readonly kind: 'files'; readonly pattern: string }
+
+export interface FlumeAgentOptions {
+  /** For its configuration, its channel and its log. */
+  readonly dir: string
+  readonly input: FlumeInput
+  /** A file channel keeps events over the death of the agent. */
+  readonly channel: 'memory' | 'file'
+  /** Of the source that its Avro sink sends to. */
+  readonly port: number
+  readonly batchSize: number
+  readonly compression: 'none' | 'deflate'
+}
+
+export interface FlumeAgent {
+  /** SIGKILL. */
+  kill(): Promise<void>
+  /** Starts it again over the same channel. */
+  restart(): Promise<void>
+  log(): string
+}
+
+/** Why a real agent can not run here, or undefined. */
+export function flumeBedMissing(): string | undefined {
+  return javaMissing()
+}
+
+/** The folder of Flume's jars. */
+export function fetchFlume(): Promise<string> {
+  return fetchJars('flume', join(import.meta.dirname, 'flume', 'pom.xml'), '45 MB, about 30 s')
+}
+
+/** Starts an agent of Flume 1.11.0, which ends with this process; it serves when this returns. */
+export async function startFlumeAgent(options: FlumeAgentOptions): Promise<FlumeAgent> {
+  const jars = await fetchFlume()
+  const dir = resolve(options.dir)
+  const conf = join(dir, 'conf')
+  mkdirSync(conf, { recursive: true })
+  writeFileSync(join(conf, 'log4j2.properties'), LOGGING)
+  writeFileSync(join(conf, 'agent.conf'), settingsOf(dir, options))
+  let agent: TiedProcess | undefined
+  const start = async (): Promise<void> => {
+    const args = ['--name', 'a', '--conf-file', join(conf, 'agent.conf'), '--no-reload-conf']
+    const java = ['-Xmx256m', '-cp', `${conf}:${jars}/*`, 'org.apache.flume.node.Application', ...args]
+    const log = join(dir, 'agent.log')
+    const started = await spawnTied('java', java, { log, cwd: dir })
+    agent = started
+    await waitFor(
+      'the agent runs',
+      STARTS_WITHIN_MS,
+      async () => started.logTail().includes('k started'),
+      () => started.logTail(),
+    )
+  }
+  await start()
+  return {
+    kill: async () => agent?.kill(),
+    restart: start,
+    log: () => agent?.logTail() ?? '',
+  }
+}
+
+function settingsOf(dir: string, { input, channel, port, batchSize, compression }: FlumeAgentOptions): string {
+  const settings: Record<string, string | number> = {
+    'a.sources': 'r',
+    'a.channels': 'c',
+    'a.sinks': 'k',
+    'a.sources.r.channels': 'c',
+    ...(input.kind === 'sequence'
+      ? { 'a.sources.r.type': 'seq', 'a.sources.r.totalEvents': input.events, 'a.sources.r.batchSize': 100 }
+      : {
+          'a.sources.r.type': 'TAILDIR',
+          'a.sources.r.filegroups': 'f',
+          'a.sources.r.filegroups.f': input.pattern,
+          'a.sources.r.positionFile': join(dir, 'position.json'),
+          'a.sources.r.fileHeader': 'true',
+          'a.sources.r.fileHeaderKey': 'path',
+        }),
+    'a.channels.c.type': channel,
+    'a.channels.c.capacity': 200_000,
+    'a.channels.c.transactionCapacity': 1_000,
+    ...(channel === 'file'
+      ? { 'a.channels.c.checkpointDir': join(dir, 'checkpoint'), 'a.channels.c.dataDirs': join(dir, 'data') }
+      : {}),
+    'a.sinks.k.type': 'avro',
+    'a.sinks.k.channel': 'c',
+    'a.sinks.k.hostname': '127.0.0.1',
+    'a.sinks.k.port': port,
+    'a.sinks.k.batch-size': batchSize,
+    'a.sinks.k.compression-type': compression,
+  }
+  return Object.entries(settings)
+    .map(([name, value]) => `${name} = ${value}\n`)
+    .join('')
+}
+
+const LOGGING = `status = error
+appender.c.type = Console
+appender.c.name = C
+appender.c.layout.type = PatternLayout
+appender.c.layout.pattern = %d{ABSOLUTE} %p %c{1} %m%ex{short}%n
+rootLogger.level = info
+rootLogger.appenderRef.c.ref = C
+`

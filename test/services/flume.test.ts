@@ -1,0 +1,150 @@
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, describe, expect, test } from 'vitest'
+import { compileRowClass } from '../../runtime/codegen/rows/row.ts'
+import { flumeConnector } from '../../runtime/connectors/flume/connector.ts'
+import type { SourceReader } from '../../runtime/connectors/source.ts'
+import type { Schema } from '../../runtime/model/schema.ts'
+import { realNet } from '../../runtime/ports/real/net.ts'
+import { flumeBedMissing, startFlumeAgent, type FlumeAgent } from '../harness/beds/flume-bed.ts'
+import { freePorts } from '../harness/beds/free-port.ts'
+import { waitFor } from '../harness/beds/wait-for.ts'
+import { hasCheckpoint, killRun, linesOf, LocalRuns, runIdOf } from '../harness/local-runs.ts'
+import { startMillrace } from '../harness/processes.ts'
+import { sourceContext } from '../harness/source-context.ts'
+
+const why = flumeBedMissing()
+const PATIENCE_MS = 120_000
+const LONG_MS = 300_000
+
+const NUMBERS: Schema = { fields: [{ name: 'n', type: 'string', nullable: false }] }
+
+describe.skipIf(why !== undefined)(`agents of Flume${why === undefined ? '' : ` (left out: ${why})`}`, () => {
+  const dir = mkdtempSync(join(tmpdir(), 'millrace-flume-'))
+  const ending: (() => Promise<unknown>)[] = []
+  afterEach(async () => {
+    for (const end of ending.splice(0).reverse()) await end()
+  })
+  afterAll(() => {
+    rmSync(dir, { recursive: true })
+  })
+
+  async function agent(options: Parameters<typeof startFlumeAgent>[0]): Promise<FlumeAgent> {
+    const started = await startFlumeAgent(options)
+    ending.push(() => started.kill())
+    return started
+  }
+
+  async function reader(port: number, folder: string, compression: string): Promise<SourceReader> {
+    const source = flumeConnector(realNet).source({ port, compression, format: 'raw', log: { path: 'log' } })
+    const context = {
+      ...sourceContext({ verb: { connector: 'flume' }, schema: NUMBERS, baseDir: folder }),
+      slot: 0,
+      parallelism: 1,
+    }
+    const open = source.reader(context, compileRowClass(NUMBERS))
+    ending.push(() => open.close())
+    await open.open(await source.enumerator(context).discover([], 1, 1))
+    return open
+  }
+
+  test.each(['none', 'deflate'] as const)(
+    'of which the real one sends 20 000 events, compressed by %s: each becomes one row, in order',
+    async (compression) => {
+      const folder = join(dir, compression)
+      mkdirSync(folder)
+      const [port = 0] = await freePorts(1)
+      const events = 20_000
+      const source = await reader(port, folder, compression)
+      const flume = await agent({
+        dir: join(folder, 'agent'),
+        input: { kind: 'sequence', events },
+        channel: 'memory',
+        port,
+        batchSize: 100,
+        compression,
+      })
+      const found: string[] = []
+      await waitFor(
+        'all rows are there',
+        PATIENCE_MS,
+        async () => {
+          const batch = await source.poll(1_000)
+          if (batch !== undefined) found.push(...batch.batch.rows().map(({ n }) => String(n)))
+          return found.length >= events
+        },
+        () => flume.log(),
+      )
+      expect(found).toEqual(Array.from({ length: events }, (_, n) => String(n)))
+    },
+    LONG_MS,
+  )
+
+  test(
+    'with a file channel: when agent and job are killed in turn, every line comes out, and deduplicated once',
+    async () => {
+      const [port = 0] = await freePorts(1)
+      const [all, once, logs] = ['all', 'once', 'logs'].map((name) => join(dir, name))
+      mkdirSync(logs ?? '')
+      const input = join(logs ?? '', 'app.log')
+      writeFileSync(input, '')
+      const file = new LocalRuns(dir).fileOf([
+        {
+          id: 'events',
+          source: {
+            flume: {
+              port,
+              log: { path: join(dir, 'intake') },
+              format: 'json',
+              metadata: { headers: { path: 'path' } },
+            },
+          },
+          schema: { id: 'string', path: 'string' },
+        },
+        { id: 'all', from: 'events', sink: { file: { path: all } } },
+        { id: 'first', from: 'events', keyBy: 'id', dedupe: { keep: 'first', ttl: '1h' } },
+        { id: 'once', from: 'first', sink: { file: { path: once } } },
+      ])
+      const flume = await agent({
+        dir: join(dir, 'killed'),
+        input: { kind: 'files', pattern: input },
+        channel: 'file',
+        port,
+        batchSize: 50,
+        compression: 'none',
+      })
+      const written: string[] = []
+      const append = (count: number): void => {
+        const lines = Array.from({ length: count }, (_, index) => `line-${written.length + index}`)
+        written.push(...lines)
+        appendFileSync(input, lines.map((id) => `${JSON.stringify({ id })}\n`).join(''))
+      }
+      let millrace = startMillrace('run', file)
+      ending.push(() => killRun(millrace))
+      const idsIn = (out = ''): string[] => linesOf(out).map((line) => (JSON.parse(line) as { id: string }).id)
+      append(500)
+      await waitFor('a checkpoint is complete', PATIENCE_MS, async () => hasCheckpoint(file), millrace.stderr)
+      for (let kill = 0; kill < 2; kill++) {
+        append(2_000)
+        await flume.kill()
+        append(500)
+        await flume.restart()
+        append(2_000)
+        const id = runIdOf(millrace)
+        await killRun(millrace)
+        append(500)
+        millrace = startMillrace('run', file, '--resume', id)
+      }
+      await waitFor(
+        'every line is written',
+        PATIENCE_MS,
+        async () => new Set(idsIn(once)).size === written.length,
+        () => `${millrace.stderr()}\n${flume.log()}`,
+      )
+      expect(idsIn(once).sort()).toEqual([...written].sort())
+      expect([...new Set(idsIn(all))].sort()).toEqual([...written].sort())
+    },
+    LONG_MS,
+  )
+})
