@@ -152,8 +152,9 @@ function collect(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
     request.on('end', () => {
       resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks))
     })
+    // every request closes: an error is made for those only that end before their body
     request.on('close', () => {
-      reject(new MillraceError('BODY_CUT', 'the sender went away', { domain: 'user' }))
+      if (!request.complete) reject(new MillraceError('BODY_CUT', 'the sender went away', { domain: 'user' }))
     })
     request.on('error', (cause) => {
       reject(new MillraceError('BODY_CUT', 'the sender went away', { domain: 'user', cause }))
