@@ -6,7 +6,7 @@ import { metadataFieldsOf, valueSchema } from '../kit/metadata-fields.ts'
 import { mapping, OptionSet } from '../kit/option-set.ts'
 import { byteSize, choice, count, duration, port, text } from '../kit/option-types.ts'
 import type { TimestampFormat } from '../../formats/format.ts'
-import { log, warnOfNoLog, type LogOption } from '../kit/write-ahead-log/log-option.ts'
+import { checkFits, log, warnOfNoLog, type LogOption } from '../kit/write-ahead-log/log-option.ts'
 import { receivedProblems, type ReceivedFields } from '../kit/write-ahead-log/received-rows.ts'
 import type { Framing } from './frames.ts'
 
@@ -40,7 +40,8 @@ export const sourceOptions = new OptionSet(
     maxRecordBytes: { type: byteSize('1Ki'), default: '1Mi', doc: 'A connection with a longer record is closed.' },
     maxConnections: { type: count(65_535), default: 1024, doc: 'Connections at once in a slot.' },
   },
-  (_values, written, report) => {
+  (values, written, report) => {
+    checkFits(values.log, 'maxRecordBytes', values.maxRecordBytes, report)
     if ((written['listen'] === undefined) === (written['connect'] === undefined))
       report('', 'exactly one of listen and connect is needed')
   },

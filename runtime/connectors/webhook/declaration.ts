@@ -7,68 +7,73 @@ import { metadataFieldsOf, valueSchema } from '../kit/metadata-fields.ts'
 import { mapping, OptionSet } from '../kit/option-set.ts'
 import { byteSize, choice, count, duration, port, secretFile, text, textOf } from '../kit/option-types.ts'
 import { serverTls } from '../kit/tls-option.ts'
-import { log, warnOfNoLog, type LogOption } from '../kit/write-ahead-log/log-option.ts'
+import { checkFits, log, warnOfNoLog, type LogOption } from '../kit/write-ahead-log/log-option.ts'
 import { receivedProblems, type ReceivedFields } from '../kit/write-ahead-log/received-rows.ts'
 
 const headerName = textOf('name of a header', /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/)
 
-export const sourceOptions = new OptionSet({
-  port: {
-    type: port,
-    required: 'the port to listen on',
-    doc: 'The port that senders reach; every slot listens on it.',
+export const sourceOptions = new OptionSet(
+  {
+    port: {
+      type: port,
+      required: 'the port to listen on',
+      doc: 'The port that senders reach; every slot listens on it.',
+    },
+    path: {
+      type: textOf('path of a URL', /^\/[^?#\s]*$/),
+      default: '/',
+      doc: 'The path of the URL; others are not found.',
+    },
+    log,
+    body: {
+      type: choice('row', 'lines', 'array'),
+      default: 'row',
+      doc: 'What a request carries: one record, one in each line, or a JSON array of records.',
+    },
+    format: { type: recordFormat, default: 'json', doc: 'How a record is written.' },
+    metadata: {
+      type: mapping({
+        receivedAt: { type: text, doc: 'The field for the time at which the request came: a `timestamp`.' },
+        sender: { type: text, doc: 'The field for the address of the sender: a `string`.' },
+        headers: {
+          type: fieldsByHeader,
+          doc: 'Fields for headers of the request, by the name of the header: each a `string`, null for a request without it if the schema lets it be.',
+        },
+      }),
+      doc: 'Fields of the schema that hold what a request says beside its records. A header with an id, and `dedupe` by that field, make rows of requests that come again come once.',
+    },
+    tokenFile: {
+      type: secretFile,
+      secret: true,
+      doc: 'The path of a mounted Secret: requests need it as a bearer token.',
+    },
+    signature: {
+      type: mapping({
+        header: { type: headerName, required: 'the header with the signature', doc: 'The header with the signature.' },
+        secretFile: {
+          type: secretFile,
+          required: 'the path of a mounted Secret',
+          secret: true,
+          doc: 'The path of a mounted Secret with the key that the sender signs with.',
+        },
+        algorithm: { type: choice('sha256', 'sha512', 'sha1'), default: 'sha256', doc: 'The hash of the HMAC.' },
+        encoding: { type: choice('hex', 'base64'), default: 'hex', doc: 'How the signature is written.' },
+        prefix: { type: text, doc: 'What stands before it in the header, for example `sha256=`.' },
+      }),
+      doc: 'Requests need the HMAC of their body in a header.',
+    },
+    tls: {
+      type: serverTls,
+      doc: 'Files of a mounted Secret: the certificate of this server and its key, and with `caFile` the authority that senders need a certificate of. They are read again every minute.',
+    },
+    maxBodyBytes: { type: byteSize('1Ki'), default: '1Mi', doc: 'A longer body, as it comes or unpacked, is refused.' },
+    maxConnections: { type: count(65_535), default: 1024, doc: 'Connections at once in a slot.' },
+    timeout: { type: duration('100ms'), default: '30s', doc: 'How long a sender may take to send a request.' },
   },
-  path: {
-    type: textOf('path of a URL', /^\/[^?#\s]*$/),
-    default: '/',
-    doc: 'The path of the URL; others are not found.',
+  (values, _written, report) => {
+    checkFits(values.log, 'maxBodyBytes', values.maxBodyBytes, report)
   },
-  log,
-  body: {
-    type: choice('row', 'lines', 'array'),
-    default: 'row',
-    doc: 'What a request carries: one record, one in each line, or a JSON array of records.',
-  },
-  format: { type: recordFormat, default: 'json', doc: 'How a record is written.' },
-  metadata: {
-    type: mapping({
-      receivedAt: { type: text, doc: 'The field for the time at which the request came: a `timestamp`.' },
-      sender: { type: text, doc: 'The field for the address of the sender: a `string`.' },
-      headers: {
-        type: fieldsByHeader,
-        doc: 'Fields for headers of the request, by the name of the header: each a `string`, null for a request without it if the schema lets it be.',
-      },
-    }),
-    doc: 'Fields of the schema that hold what a request says beside its records. A header with an id, and `dedupe` by that field, make rows of requests that come again come once.',
-  },
-  tokenFile: {
-    type: secretFile,
-    secret: true,
-    doc: 'The path of a mounted Secret: requests need it as a bearer token.',
-  },
-  signature: {
-    type: mapping({
-      header: { type: headerName, required: 'the header with the signature', doc: 'The header with the signature.' },
-      secretFile: {
-        type: secretFile,
-        required: 'the path of a mounted Secret',
-        secret: true,
-        doc: 'The path of a mounted Secret with the key that the sender signs with.',
-      },
-      algorithm: { type: choice('sha256', 'sha512', 'sha1'), default: 'sha256', doc: 'The hash of the HMAC.' },
-      encoding: { type: choice('hex', 'base64'), default: 'hex', doc: 'How the signature is written.' },
-      prefix: { type: text, doc: 'What stands before it in the header, for example `sha256=`.' },
-    }),
-    doc: 'Requests need the HMAC of their body in a header.',
-  },
-  tls: {
-    type: serverTls,
-    doc: 'Files of a mounted Secret: the certificate of this server and its key, and with `caFile` the authority that senders need a certificate of. They are read again every minute.',
-  },
-  maxBodyBytes: { type: byteSize('1Ki'), default: '1Mi', doc: 'A longer body, as it comes or unpacked, is refused.' },
-  maxConnections: { type: count(65_535), default: 1024, doc: 'Connections at once in a slot.' },
-  timeout: { type: duration('100ms'), default: '30s', doc: 'How long a sender may take to send a request.' },
-})
+)
 
 export const declaration: ConnectorDeclaration = {
   name: 'webhook',

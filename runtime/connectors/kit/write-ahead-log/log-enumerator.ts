@@ -134,7 +134,7 @@ export class LogEnumerator implements SplitEnumerator {
     // a job of that name that began anew: what others have covered is gone, and what is left is read
     if (position === undefined) return split(name, { segment: first, offset: 0, entry: 0 })
     const last = segments.at(-1) ?? 0
-    const needed = position.offset > 0 ? Math.max(last, position.segment) : last
+    const needed = isWithin(position) ? Math.max(last, position.segment) : last
     for (let segment = position.segment; segment <= needed; segment++) {
       if (!segments.includes(segment)) this.#onLoss(`segment ${segment} of the log ${splitIdOf(name)}`)
     }
@@ -145,7 +145,7 @@ export class LogEnumerator implements SplitEnumerator {
   #checkNothingLost(known: Split): void {
     const position = positionOf(known)
     if (known.finished || position === undefined) return
-    if (position.segment > 1 || position.offset > 0) this.#onLoss(`the log ${known.id}`)
+    if (isWithin(position)) this.#onLoss(`the log ${known.id}`)
   }
 
   #onLoss(what: string): void {
@@ -165,6 +165,11 @@ export class LogEnumerator implements SplitEnumerator {
 
 function positionOf(known: Split | undefined): LogPosition | undefined {
   return known === undefined || known.position === TO_BE_WRITTEN ? undefined : decodePosition(known.position)
+}
+
+/** Something of its segment was read: the segment existed. At its start it may never have been created. */
+function isWithin({ offset, entry }: LogPosition): boolean {
+  return offset > 0 || entry > 0
 }
 
 function split(name: LogName, position: LogPosition): Split {

@@ -1,4 +1,5 @@
 import type { OptionProblem } from '../../../graph/connector-declaration.ts'
+import type { ReportOption } from '../../../graph/unknown-options.ts'
 import { isFields } from '../../../model/fields.ts'
 import { mapping } from '../option-set.ts'
 import { byteSize, choice, filePath, shown, type OptionType } from '../option-types.ts'
@@ -56,6 +57,26 @@ export const log = {
     'path: a folder that outlives the process, or none: what was acknowledged and not yet processed is then lost in a crash',
   doc: 'Keeps what was acknowledged until a checkpoint covers it: it is written and flushed before the sender is told. `none` keeps it in memory (16 MiB a slot): a crash loses it.',
 } as const
+
+/** A frame of the log holds what comes at once; a longer one would be taken for damage. */
+const LARGEST_BYTES = 64 * 1024 * 1024
+
+/** A rule of option sets: what one sender may send at once has to fit into the log, or it would wait for ever. */
+export function checkFits(
+  kept: LogOption | undefined,
+  name: string,
+  largestBytes: number | undefined,
+  report: ReportOption,
+): void {
+  if (kept === undefined || largestBytes === undefined) return
+  if (largestBytes > LARGEST_BYTES) report(name, 'must be at most 64Mi')
+  else if (largestBytes * 2 > kept.maxBytes)
+    report(
+      name,
+      `must be at most half of what the log holds, ${kept.maxBytes} bytes`,
+      kept.kind === 'none' ? 'without a log 16Mi are kept in memory' : 'raise log.maxBytes, or lower this',
+    )
+}
 
 /** What the author of a source without a log should know. */
 export function warnOfNoLog({ kind }: LogOption): OptionProblem[] {

@@ -173,7 +173,11 @@ describe('a TCP source that listens', () => {
   })
 
   test('does not read on while its log is full, and loses nothing', async () => {
-    const { reader, port } = await source({ log: { path: 'log', maxBytes: '1Mi' }, acknowledge: 'count' })
+    const { reader, port } = await source({
+      log: { path: 'log', maxBytes: '1Mi' },
+      maxRecordBytes: '1Ki',
+      acknowledge: 'count',
+    })
     const { socket, text } = client(port)
     const count = 60_000
     for (let n = 0; n < count; n++) socket.write(`{"n":${n}}   ${' '.repeat(30)}\n`)

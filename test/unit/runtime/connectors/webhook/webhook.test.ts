@@ -195,9 +195,13 @@ describe('a request that is refused', () => {
   })
 
   test('asks to come again when the log is full, and is taken once a checkpoint has made room', async () => {
-    const { reader, url } = await listen({ log: { path: 'log', maxBytes: '1Mi' }, format: 'raw' }, [], {
-      fields: [{ name: 'text', type: 'string', nullable: false }],
-    })
+    const { reader, url } = await listen(
+      { log: { path: 'log', maxBytes: '1Mi' }, maxBodyBytes: '256Ki', format: 'raw' },
+      [],
+      {
+        fields: [{ name: 'text', type: 'string', nullable: false }],
+      },
+    )
     const body = 'x'.repeat(100_000)
     let taken = 0
     let answer = await fetch(url, { method: 'POST', body })

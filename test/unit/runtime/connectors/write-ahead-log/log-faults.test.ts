@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { sleep } from '../../../../../runtime/ports/clock.ts'
 import { entryOf, LogWorld } from '../../../../harness/log-world.ts'
 
-const SEEDS = Number(process.env['MILLRACE_LOG_SEEDS'] ?? 60)
+const SEEDS = Number(process.env['MILLRACE_LOG_SEEDS'] ?? 120)
 
 /** Sends to any process that listens, dead ones of older attempts included, and notes what it was told. */
 class Senders {
@@ -40,6 +40,8 @@ async function runJob(job: LogWorld, senders: Senders): Promise<void> {
   for (let attempt = 0; attempt < 8; attempt++) {
     await job.start(1 + Math.floor(world.random() * 3))
     const rounds = Math.floor(world.random() * 6)
+    // now and then the volume takes nothing for a call
+    job.files.refusal = () => (world.random() < 0.05 ? new Error('no space left on device') : undefined)
     try {
       for (let round = 0; round < rounds; round++) {
         await job.poll(1 + Math.floor(world.random() * 6))
@@ -49,6 +51,7 @@ async function runJob(job: LogWorld, senders: Senders): Promise<void> {
       // a reader whose log was taken over ends its attempt, as any error of a reader does
       if ((error as { code?: string }).code !== 'LOG_CLOSED') throw error
     }
+    job.files.refusal = () => undefined
     const draw = world.random()
     job.end(draw < 0.4 ? 'leave' : draw < 0.8 ? 'kill' : 'cutPower')
     // between two attempts only those of the past listen
