@@ -7,7 +7,7 @@ import { flumeConnector } from '../../runtime/connectors/flume/connector.ts'
 import type { SourceReader } from '../../runtime/connectors/source.ts'
 import type { Schema } from '../../runtime/model/schema.ts'
 import { realNet } from '../../runtime/ports/real/net.ts'
-import { flumeBedMissing, startFlumeAgent, type FlumeAgent } from '../harness/beds/flume-bed.ts'
+import { flumeBedMissing, startFlumeAgent, startFlumeReceiver, type FlumeAgent } from '../harness/beds/flume-bed.ts'
 import { freePorts } from '../harness/beds/free-port.ts'
 import { waitFor } from '../harness/beds/wait-for.ts'
 import { hasCheckpoint, killRun, linesOf, LocalRuns, runIdOf } from '../harness/local-runs.ts'
@@ -144,6 +144,45 @@ describe.skipIf(why !== undefined)(`agents of Flume${why === undefined ? '' : ` 
       )
       expect(idsIn(once).sort()).toEqual([...written].sort())
       expect([...new Set(idsIn(all))].sort()).toEqual([...written].sort())
+    },
+    LONG_MS,
+  )
+
+  test(
+    'that receive rows: when agent and job are killed, every row is there',
+    async () => {
+      const [port = 0] = await freePorts(1)
+      const out = join(dir, 'received')
+      const receiver = await startFlumeReceiver({ dir: join(dir, 'receiver'), port, out })
+      ending.push(() => receiver.kill())
+      const count = 20_000
+      const input = join(dir, 'rows.jsonl')
+      writeFileSync(input, Array.from({ length: count }, (_, n) => `${JSON.stringify({ id: `row-${n}` })}\n`).join(''))
+      const file = new LocalRuns(mkdtempSync(join(dir, 'receiving-'))).fileOf([
+        { id: 'rows', source: { file: { paths: input, format: 'json', rate: '4000/s' } }, schema: { id: 'string' } },
+        { id: 'out', from: 'rows', sink: { flume: { connect: `127.0.0.1:${port}`, headers: { id: 'id' } } } },
+      ])
+      let millrace = startMillrace('run', file)
+      ending.push(() => killRun(millrace))
+      const received = (): string[] =>
+        linesOf(out)
+          .filter((line) => line.startsWith('{') && line.endsWith('}'))
+          .map((line) => (JSON.parse(line) as { id: string }).id)
+      await waitFor('a checkpoint is complete', PATIENCE_MS, async () => hasCheckpoint(file), millrace.stderr)
+      await receiver.kill()
+      await receiver.restart()
+      const id = runIdOf(millrace)
+      await killRun(millrace)
+      millrace = startMillrace('run', file, '--resume', id)
+      const { code, stderr } = await millrace.ended
+      expect(code, stderr).toBe(0)
+      await waitFor(
+        'the agent has written every row',
+        PATIENCE_MS,
+        async () => new Set(received()).size === count,
+        () => receiver.log(),
+      )
+      expect(new Set(received())).toEqual(new Set(Array.from({ length: count }, (_, n) => `row-${n}`)))
     },
     LONG_MS,
   )

@@ -1,14 +1,16 @@
 import type { Connector } from '../registry.ts'
 import type { Net } from '../../ports/net.ts'
 import { listenPolicy } from '../kit/listen-policy.ts'
+import { firstThatAnswers } from '../kit/host-and-port.ts'
 import { listenForSenders } from '../kit/sender-listener.ts'
 import { LogEnumerator } from '../kit/write-ahead-log/log-enumerator.ts'
 import { LogReader } from '../kit/write-ahead-log/log-reader.ts'
 import { takeFromAgent } from './agent-connection.ts'
-import { readSourceOptions } from './declaration.ts'
+import { readSinkOptions, readSourceOptions } from './declaration.ts'
+import { FlumeSinkWriter } from './sink-writer.ts'
 
-/** `source: { flume: { port, log, … } }`, over any network. */
-export function flumeConnector(net: Net): Pick<Required<Connector>, 'source'> {
+/** `source: { flume: { port, log, … } }` and `sink: { flume: { connect, … } }`, over any network. */
+export function flumeConnector(net: Net): Pick<Required<Connector>, 'source' | 'sink'> {
   return {
     source: (written) => {
       const options = readSourceOptions(written)
@@ -30,6 +32,13 @@ export function flumeConnector(net: Net): Pick<Required<Connector>, 'source'> {
                 takeFromAgent(connection, options, surroundings),
               ),
           }),
+      }
+    },
+    sink: (written) => {
+      const options = readSinkOptions(written)
+      return {
+        writer: (context) => new FlumeSinkWriter(context, options, net),
+        probe: async () => `${await firstThatAnswers(net, options.connect)} answers`,
       }
     },
   }

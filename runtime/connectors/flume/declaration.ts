@@ -1,10 +1,12 @@
-import type { RecordFormat } from '../../formats/format.ts'
-import type { ConnectorDeclaration, Options } from '../../graph/connector-declaration.ts'
+import type { RecordFormat, TimestampFormat } from '../../formats/format.ts'
+import type { ConnectorDeclaration, OptionProblem, Options } from '../../graph/connector-declaration.ts'
+import { fieldOf, type Schema } from '../../model/schema.ts'
 import { fieldsByHeader } from '../kit/fields-by-header.ts'
-import { formatProblems, recordFormat } from '../kit/format-option.ts'
+import { formatProblems, recordFormat, timestampFormat } from '../kit/format-option.ts'
+import { hostList } from '../kit/host-list.ts'
 import { metadataFieldsOf, valueSchema } from '../kit/metadata-fields.ts'
 import { mapping, OptionSet } from '../kit/option-set.ts'
-import { byteSize, choice, count, port, text } from '../kit/option-types.ts'
+import { byteSize, choice, count, duration, port, text } from '../kit/option-types.ts'
 import { checkFits, log, warnOfNoLog, type LogOption } from '../kit/write-ahead-log/log-option.ts'
 import { receivedProblems, type ReceivedFields } from '../kit/write-ahead-log/received-rows.ts'
 
@@ -41,9 +43,26 @@ export const sourceOptions = new OptionSet(
   },
 )
 
+export const sinkOptions = new OptionSet({
+  connect: {
+    type: hostList,
+    required: 'host:port, or a list of them',
+    doc: 'Avro sources of agents; one that answers is taken.',
+  },
+  headers: { type: fieldsByHeader, default: {}, doc: 'Headers of the events, by name: the field whose text each has.' },
+  format: { type: recordFormat, default: 'json', doc: 'How a row is written into the body of its event.' },
+  timestampFormat: { type: timestampFormat, default: 'iso', doc: 'How timestamps are printed.' },
+  rows: { type: count(10_000), default: 100, doc: 'The most rows of a batch.' },
+  timeout: {
+    type: duration('100ms'),
+    default: '20s',
+    doc: 'How long an agent may take to answer a batch before it is sent again over another connection.',
+  },
+})
+
 export const declaration: ConnectorDeclaration = {
   name: 'flume',
-  doc: 'Receives events from Avro sinks of Flume 1.x agents. A batch is answered with OK once it is in the write-ahead log: from then on each of its events becomes one row. Agents send a batch without an answer again, and its events then come twice.',
+  doc: 'Receives events from Avro sinks of Flume 1.x agents. A batch is answered with OK once it is in the write-ahead log: from then on each of its events becomes one row. Agents send a batch without an answer again, and its events then come twice. Sends rows to Avro sources of agents, at least once and in order.',
   source: {
     options: sourceOptions,
     checkSchema: (options, schema) => {
@@ -56,6 +75,37 @@ export const declaration: ConnectorDeclaration = {
     warnings: (options) => warnOfNoLog(sourceOptions.read(options).log),
     listens: (options) => [sourceOptions.read(options).port],
   },
+  sink: {
+    options: sinkOptions,
+    checkSchema: (options, schema) => {
+      const { format, headers } = sinkOptions.read(options)
+      return [...headerProblems(headers, schema), ...formatProblems(format, schema, 'write')]
+    },
+  },
+}
+
+function headerProblems(headers: Readonly<Record<string, string>>, schema: Schema): OptionProblem[] {
+  return Object.entries(headers).flatMap(([header, name]) => {
+    const field = fieldOf(schema, name)
+    if (field?.type === 'string' && field.logical === undefined) return []
+    const message = field === undefined ? `there is no field "${name}"` : `"${name}" must be a string`
+    return [{ path: `headers.${header}`, message }]
+  })
+}
+
+export interface FlumeSinkOptions {
+  readonly connect: readonly string[]
+  readonly headers: Readonly<Record<string, string>>
+  readonly format: RecordFormat
+  readonly timestampFormat: TimestampFormat
+  readonly rows: number
+  readonly timeoutMs: number
+}
+
+/** Throws OPTIONS_INVALID. */
+export function readSinkOptions(options: Options): FlumeSinkOptions {
+  const { timeout, ...values } = sinkOptions.read(options)
+  return { ...values, timeoutMs: timeout }
 }
 
 export interface FlumeOptions {

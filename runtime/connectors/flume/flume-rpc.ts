@@ -114,6 +114,55 @@ export function pingAnswer(handshake: Buffer): Buffer {
   return Buffer.concat([handshake, Buffer.of(0, 0)])
 }
 
+/** A call of `appendBatch`; the first one of a connection begins with a handshake. */
+export function appendBatchCall(events: readonly FlumeEvent[], isFirst: boolean): Buffer {
+  const handshake = isFirst ? [PROTOCOL_HASH, PRESENT, ...lengthAnd(Buffer.from(PROTOCOL)), PROTOCOL_HASH, NULL] : []
+  const encoded = events.flatMap(({ headers, body }) => [
+    ...(headers.size === 0 ? [] : [varint(headers.size)]),
+    ...[...headers].flatMap(([name, value]) => [...lengthAnd(Buffer.from(name)), ...lengthAnd(Buffer.from(value))]),
+    NULL,
+    ...lengthAnd(body),
+  ])
+  return Buffer.concat([
+    ...handshake,
+    NULL,
+    ...lengthAnd(Buffer.from('appendBatch')),
+    varint(events.length),
+    ...encoded,
+    NULL,
+  ])
+}
+
+/** What the server answered to a call. Throws FLUME_PROTOCOL, with its words, for anything but a status. */
+export function answeredStatus(bytes: Buffer, isFirst: boolean): FlumeStatus {
+  const input = new AvroInput(bytes)
+  if (isFirst) {
+    const match = input.long()
+    input.optional(() => input.text())
+    input.optional(() => input.fixed(HASH_BYTES))
+    input.optional(() => {
+      skipMetadata(input)
+    })
+    if (match === MATCH_NONE) throw flumeProtocol('the server does not know the protocol of Flume 1.x')
+  }
+  skipMetadata(input)
+  const isError = input.fixed(1)[0] === 1
+  if (isError) throw flumeProtocol(`the server answered with an error: ${errorText(input)}`)
+  return input.long() === 0 ? 'OK' : 'FAILED'
+}
+
+const MATCH_NONE = 2
+const LONGEST_ERROR = 300
+
+/** Undeclared errors are a union whose first branch is a text. */
+function errorText(input: AvroInput): string {
+  return input.long() === 0 ? input.text().slice(0, LONGEST_ERROR) : 'of a kind that Flume 1.x does not declare'
+}
+
+function lengthAnd(bytes: Buffer): Buffer[] {
+  return [varint(bytes.length), bytes]
+}
+
 /** The events of a client whose protocol has other fields would be read as nonsense. */
 function checkProtocol(text: string): void {
   const protocol = parsed(text)

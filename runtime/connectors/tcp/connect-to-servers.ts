@@ -6,7 +6,7 @@ import { TroubleReporter } from '../kit/trouble-reporter.ts'
 import type { Intake, Receiver } from '../kit/write-ahead-log/log-reader.ts'
 import type { ReaderContext } from '../source.ts'
 import type { TcpSourceOptions } from './declaration.ts'
-import { hostAndPort } from './host-and-port.ts'
+import { hostAndPort } from '../kit/host-and-port.ts'
 import type { IntakeSurroundings } from '../kit/intake-surroundings.ts'
 import { takeFrom } from './intake-connection.ts'
 

@@ -1,12 +1,11 @@
 import type { Connector } from '../registry.ts'
-import { MillraceError } from '../../model/errors.ts'
 import type { Net } from '../../ports/net.ts'
+import { firstThatAnswers } from '../kit/host-and-port.ts'
 import { listenForSenders } from '../kit/sender-listener.ts'
 import { listenPolicy } from '../kit/listen-policy.ts'
 import { LogEnumerator } from '../kit/write-ahead-log/log-enumerator.ts'
 import { LogReader } from '../kit/write-ahead-log/log-reader.ts'
 import { readSinkOptions, readSourceOptions } from './declaration.ts'
-import { hostAndPort } from './host-and-port.ts'
 import { takeFrom } from './intake-connection.ts'
 import { connectToServers } from './connect-to-servers.ts'
 import { TcpSinkWriter } from './sink-writer.ts'
@@ -47,18 +46,4 @@ export function tcpConnector(net: Net): Pick<Required<Connector>, 'source' | 'si
       }
     },
   }
-}
-
-async function firstThatAnswers(net: Net, servers: readonly string[]): Promise<string> {
-  let failure: unknown
-  for (const server of servers) {
-    try {
-      const connection = await net.connect(hostAndPort(server))
-      connection.destroy()
-      return server
-    } catch (error) {
-      failure = error
-    }
-  }
-  throw failure ?? new MillraceError('TCP_FAILED', 'no server is named', { domain: 'user' })
 }

@@ -6,7 +6,7 @@ import { TroubleReporter } from '../kit/trouble-reporter.ts'
 import type { SinkContext } from '../sink.ts'
 import { AcknowledgementReader } from './acknowledgements.ts'
 import type { TcpSinkOptions } from './declaration.ts'
-import { hostAndPort } from './host-and-port.ts'
+import { hostAndPort } from '../kit/host-and-port.ts'
 
 /** Above it the job waits. */
 const MOST_UNCONFIRMED_BYTES = 4 * 1024 * 1024

@@ -41,14 +41,38 @@ export function fetchFlume(): Promise<string> {
   return fetchJars('flume', join(import.meta.dirname, 'flume', 'pom.xml'), '45 MB, about 30 s')
 }
 
-/** Starts an agent of Flume 1.11.0, which ends with this process; it serves when this returns. */
-export async function startFlumeAgent(options: FlumeAgentOptions): Promise<FlumeAgent> {
-  const jars = await fetchFlume()
+/** Starts an agent that sends, which ends with this process; it runs when this returns. */
+export function startFlumeAgent(options: FlumeAgentOptions): Promise<FlumeAgent> {
   const dir = resolve(options.dir)
+  return startAgent(dir, settingsOf(dir, options))
+}
+
+/**
+ * Starts an agent whose Avro source listens on a port, over a file channel. The bodies of its events become lines of
+ * files in `out`.
+ */
+export function startFlumeReceiver(options: { dir: string; port: number; out: string }): Promise<FlumeAgent> {
+  const dir = resolve(options.dir)
+  mkdirSync(options.out, { recursive: true })
+  return startAgent(dir, {
+    ...NAMES,
+    'a.sources.r.type': 'avro',
+    'a.sources.r.bind': '127.0.0.1',
+    'a.sources.r.port': options.port,
+    ...channelOf('file', dir),
+    'a.sinks.k.type': 'file_roll',
+    'a.sinks.k.channel': 'c',
+    'a.sinks.k.sink.directory': options.out,
+    'a.sinks.k.sink.rollInterval': 0,
+  })
+}
+
+async function startAgent(dir: string, settings: Settings): Promise<FlumeAgent> {
+  const jars = await fetchFlume()
   const conf = join(dir, 'conf')
   mkdirSync(conf, { recursive: true })
   writeFileSync(join(conf, 'log4j2.properties'), LOGGING)
-  writeFileSync(join(conf, 'agent.conf'), settingsOf(dir, options))
+  writeFileSync(join(conf, 'agent.conf'), textOf(settings))
   let agent: TiedProcess | undefined
   const start = async (): Promise<void> => {
     const args = ['--name', 'a', '--conf-file', join(conf, 'agent.conf'), '--no-reload-conf']
@@ -59,7 +83,7 @@ export async function startFlumeAgent(options: FlumeAgentOptions): Promise<Flume
     await waitFor(
       'the agent runs',
       STARTS_WITHIN_MS,
-      async () => started.logTail().includes('k started'),
+      async () => /k started/.test(started.logTail()),
       () => started.logTail(),
     )
   }
@@ -71,12 +95,13 @@ export async function startFlumeAgent(options: FlumeAgentOptions): Promise<Flume
   }
 }
 
-function settingsOf(dir: string, { input, channel, port, batchSize, compression }: FlumeAgentOptions): string {
-  const settings: Record<string, string | number> = {
-    'a.sources': 'r',
-    'a.channels': 'c',
-    'a.sinks': 'k',
-    'a.sources.r.channels': 'c',
+type Settings = Readonly<Record<string, string | number>>
+
+const NAMES: Settings = { 'a.sources': 'r', 'a.channels': 'c', 'a.sinks': 'k', 'a.sources.r.channels': 'c' }
+
+function settingsOf(dir: string, { input, channel, port, batchSize, compression }: FlumeAgentOptions): Settings {
+  return {
+    ...NAMES,
     ...(input.kind === 'sequence'
       ? { 'a.sources.r.type': 'seq', 'a.sources.r.totalEvents': input.events, 'a.sources.r.batchSize': 100 }
       : {
@@ -87,12 +112,7 @@ function settingsOf(dir: string, { input, channel, port, batchSize, compression 
           'a.sources.r.fileHeader': 'true',
           'a.sources.r.fileHeaderKey': 'path',
         }),
-    'a.channels.c.type': channel,
-    'a.channels.c.capacity': 200_000,
-    'a.channels.c.transactionCapacity': 1_000,
-    ...(channel === 'file'
-      ? { 'a.channels.c.checkpointDir': join(dir, 'checkpoint'), 'a.channels.c.dataDirs': join(dir, 'data') }
-      : {}),
+    ...channelOf(channel, dir),
     'a.sinks.k.type': 'avro',
     'a.sinks.k.channel': 'c',
     'a.sinks.k.hostname': '127.0.0.1',
@@ -100,6 +120,20 @@ function settingsOf(dir: string, { input, channel, port, batchSize, compression 
     'a.sinks.k.batch-size': batchSize,
     'a.sinks.k.compression-type': compression,
   }
+}
+
+function channelOf(channel: 'memory' | 'file', dir: string): Settings {
+  return {
+    'a.channels.c.type': channel,
+    'a.channels.c.capacity': 200_000,
+    'a.channels.c.transactionCapacity': 1_000,
+    ...(channel === 'file'
+      ? { 'a.channels.c.checkpointDir': join(dir, 'checkpoint'), 'a.channels.c.dataDirs': join(dir, 'data') }
+      : {}),
+  }
+}
+
+function textOf(settings: Settings): string {
   return Object.entries(settings)
     .map(([name, value]) => `${name} = ${value}\n`)
     .join('')
