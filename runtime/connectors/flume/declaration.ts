@@ -4,11 +4,11 @@ import { fieldOf, type Schema } from '../../model/schema.ts'
 import { fieldsByHeader } from '../kit/fields-by-header.ts'
 import { formatProblems, recordFormat, timestampFormat } from '../kit/format-option.ts'
 import { hostList } from '../kit/host-list.ts'
-import { metadataFieldsOf, valueSchema } from '../kit/metadata-fields.ts'
 import { mapping, OptionSet } from '../kit/option-set.ts'
-import { byteSize, choice, count, duration, port, text } from '../kit/option-types.ts'
-import { checkFits, log, warnOfNoLog, type LogOption } from '../kit/write-ahead-log/log-option.ts'
-import { receivedProblems, type ReceivedFields } from '../kit/write-ahead-log/received-rows.ts'
+import { byteSize, choice, count, duration, port } from '../kit/option-types.ts'
+import { checkFits, log, warnOfNoLog } from '../kit/write-ahead-log/log-option.ts'
+import type { LoggedOptions } from '../kit/write-ahead-log/logged-source.ts'
+import { RECEIVED_WITH_HEADERS, receivedProblems } from '../kit/write-ahead-log/received-option.ts'
 
 export const sourceOptions = new OptionSet(
   {
@@ -25,14 +25,7 @@ export const sourceOptions = new OptionSet(
     },
     format: { type: recordFormat, default: 'json', doc: 'How the body of an event is written.' },
     metadata: {
-      type: mapping({
-        receivedAt: { type: text, doc: 'The field for the time at which the event came: a `timestamp`.' },
-        sender: { type: text, doc: 'The field for the address of the agent: a `string`.' },
-        headers: {
-          type: fieldsByHeader,
-          doc: 'Fields for headers of the event, by the name of the header: each a `string`, null for an event without it if the schema lets it be.',
-        },
-      }),
+      type: mapping(RECEIVED_WITH_HEADERS),
       doc: 'Fields of the schema that hold what an event says beside its body. A header with an id (UUIDInterceptor), and `dedupe` by that field, make rows of events that come again come once.',
     },
     maxBatchBytes: { type: byteSize('64Ki'), default: '8Mi', doc: 'A connection with a larger batch is closed.' },
@@ -65,13 +58,7 @@ export const declaration: ConnectorDeclaration = {
   doc: 'Receives events from Avro sinks of Flume 1.x agents. A batch is answered with OK once it is in the write-ahead log: from then on each of its events becomes one row. Agents send a batch without an answer again, and its events then come twice. Sends rows to Avro sources of agents, at least once and in order.',
   source: {
     options: sourceOptions,
-    checkSchema: (options, schema) => {
-      const { format, metadata } = sourceOptions.read(options)
-      return [
-        ...receivedProblems(schema, metadata),
-        ...formatProblems(format, valueSchema(schema, metadataFieldsOf(metadata)), 'read'),
-      ]
-    },
+    checkSchema: (options, schema) => receivedProblems(schema, sourceOptions.read(options)),
     warnings: (options) => warnOfNoLog(sourceOptions.read(options).log),
     listens: (options) => [sourceOptions.read(options).port],
   },
@@ -108,12 +95,9 @@ export function readSinkOptions(options: Options): FlumeSinkOptions {
   return { ...values, timeoutMs: timeout }
 }
 
-export interface FlumeOptions {
+export interface FlumeOptions extends LoggedOptions {
   readonly port: number
-  readonly log: LogOption
   readonly compression: 'none' | 'deflate'
-  readonly format: RecordFormat
-  readonly metadata: ReceivedFields | undefined
   readonly maxBatchBytes: number
   readonly maxConnections: number
 }

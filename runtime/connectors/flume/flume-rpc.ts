@@ -40,7 +40,7 @@ export interface FlumeEvent {
 
 export type FlumeStatus = 'OK' | 'FAILED'
 
-/** What a client asks. `handshake` is the beginning of the answer. */
+/** A request of a client. `handshake` is the beginning of the answer. */
 export type FlumeRequest =
   | { readonly kind: 'events'; readonly events: readonly FlumeEvent[]; readonly handshake: Buffer }
   /** The client has to say its protocol first, and then call again. */
@@ -133,7 +133,7 @@ export function appendBatchCall(events: readonly FlumeEvent[], isFirst: boolean)
   ])
 }
 
-/** What the server answered to a call. Throws FLUME_PROTOCOL, with its words, for anything but a status. */
+/** The answer of a server to a call. Throws FLUME_PROTOCOL, with its words, for anything but a status. */
 export function answeredStatus(bytes: Buffer, isFirst: boolean): FlumeStatus {
   const input = new AvroInput(bytes)
   if (isFirst) {

@@ -1,4 +1,5 @@
 import { MillraceError } from '../../model/errors.ts'
+import { ByteQueue } from '../kit/byte-queue.ts'
 
 /**
  * Messages of Avro RPC over TCP (NettyTransportCodec.java of apache/avro): a serial number, the number of buffers, then
@@ -13,7 +14,6 @@ const HEAD_BYTES = 8
 const LENGTH_BYTES = 4
 /** Java writes buffers of 8 KiB; empty ones beyond any sense are an attack. */
 const MOST_BUFFERS = 100_000
-const FIRST_BYTES = 64 * 1024
 
 export function encodeNettyMessage({ serial, bytes }: NettyMessage): Buffer {
   const frame = Buffer.allocUnsafe(HEAD_BYTES + LENGTH_BYTES + bytes.length)
@@ -27,8 +27,7 @@ export function encodeNettyMessage({ serial, bytes }: NettyMessage): Buffer {
 /** Cuts the bytes of one connection into messages, however they come. */
 export class NettyReader {
   readonly #maxBytes: number
-  #bytes = Buffer.alloc(0)
-  #filled = 0
+  readonly #queue = new ByteQueue()
   /** How far the first message was walked through: the next length is there. */
   #at = HEAD_BYTES
   #buffersLeft: number | undefined
@@ -40,7 +39,7 @@ export class NettyReader {
 
   /** The messages that are whole now; they are the caller's. Throws FLUME_PROTOCOL, and the connection is of no more use. */
   push(bytes: Uint8Array): NettyMessage[] {
-    this.#append(bytes)
+    this.#queue.append(bytes)
     const messages: NettyMessage[] = []
     while (this.#walk()) messages.push(this.#take())
     return messages
@@ -48,14 +47,15 @@ export class NettyReader {
 
   /** True when the first message is whole. */
   #walk(): boolean {
-    if (this.#filled < HEAD_BYTES) return false
+    const { bytes } = this.#queue
+    if (bytes.length < HEAD_BYTES) return false
     this.#buffersLeft ??= this.#countAt(4)
     while (this.#buffersLeft > 0) {
-      if (this.#at + LENGTH_BYTES > this.#filled) return false
-      const length = this.#bytes.readInt32BE(this.#at)
+      if (this.#at + LENGTH_BYTES > bytes.length) return false
+      const length = bytes.readInt32BE(this.#at)
       if (length < 0 || this.#bodyBytes + length > this.#maxBytes)
         throw flumeProtocol(`a message of ${this.#bodyBytes} + ${length} bytes is longer than ${this.#maxBytes}`)
-      if (this.#at + LENGTH_BYTES + length > this.#filled) return false
+      if (this.#at + LENGTH_BYTES + length > bytes.length) return false
       this.#at += LENGTH_BYTES + length
       this.#bodyBytes += length
       this.#buffersLeft -= 1
@@ -64,38 +64,28 @@ export class NettyReader {
   }
 
   #countAt(at: number): number {
-    const count = this.#bytes.readInt32BE(at)
+    const { bytes } = this.#queue
+    const count = bytes.readInt32BE(at)
     if (count >= 0 && count <= MOST_BUFFERS) return count
     throw flumeProtocol(
-      `a message of ${count} buffers is none: got ${JSON.stringify(this.#bytes.toString('latin1', 0, HEAD_BYTES))}`,
+      `a message of ${count} buffers is none: got ${JSON.stringify(bytes.toString('latin1', 0, HEAD_BYTES))}`,
     )
   }
 
   #take(): NettyMessage {
+    const queued = this.#queue.bytes
     const bytes = Buffer.allocUnsafe(this.#bodyBytes)
     for (let from = HEAD_BYTES, to = 0; from < this.#at; ) {
-      const end = from + LENGTH_BYTES + this.#bytes.readInt32BE(from)
-      to += this.#bytes.copy(bytes, to, from + LENGTH_BYTES, end)
+      const end = from + LENGTH_BYTES + queued.readInt32BE(from)
+      to += queued.copy(bytes, to, from + LENGTH_BYTES, end)
       from = end
     }
-    const message = { serial: this.#bytes.readInt32BE(0), bytes }
-    this.#bytes.copyWithin(0, this.#at, this.#filled)
-    this.#filled -= this.#at
+    const message = { serial: queued.readInt32BE(0), bytes }
+    this.#queue.drop(this.#at)
     this.#at = HEAD_BYTES
     this.#buffersLeft = undefined
     this.#bodyBytes = 0
     return message
-  }
-
-  #append(bytes: Uint8Array): void {
-    const needed = this.#filled + bytes.length
-    if (needed > this.#bytes.length) {
-      const grown = Buffer.allocUnsafeSlow(Math.max(FIRST_BYTES, needed, this.#bytes.length * 2))
-      this.#bytes.copy(grown, 0, 0, this.#filled)
-      this.#bytes = grown
-    }
-    this.#bytes.set(bytes, this.#filled)
-    this.#filled = needed
   }
 }
 

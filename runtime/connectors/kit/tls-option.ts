@@ -24,7 +24,7 @@ export const tls: OptionType<false | TlsFiles> & { readonly fields: OptionDescri
   opens: (value) => (isFields(value) ? namedTlsFiles(value) : []),
 }
 
-/** What a server that others connect to shows; with `caFile` they need a certificate of that authority. */
+/** The certificate that a server shows to those who connect; with `caFile` they need a certificate of that authority. */
 export const serverTls: OptionType<TlsFiles> & { readonly fields: OptionDescriptions } = {
   name: 'mapping',
   fields: {

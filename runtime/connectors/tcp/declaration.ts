@@ -2,12 +2,12 @@ import type { RecordFormat } from '../../formats/format.ts'
 import type { ConnectorDeclaration, Options } from '../../graph/connector-declaration.ts'
 import { formatProblems, recordFormat, timestampFormat } from '../kit/format-option.ts'
 import { hostList } from '../kit/host-list.ts'
-import { metadataFieldsOf, valueSchema } from '../kit/metadata-fields.ts'
 import { mapping, OptionSet } from '../kit/option-set.ts'
-import { byteSize, choice, count, duration, port, text } from '../kit/option-types.ts'
+import { byteSize, choice, count, duration, port } from '../kit/option-types.ts'
 import type { TimestampFormat } from '../../formats/format.ts'
-import { checkFits, log, warnOfNoLog, type LogOption } from '../kit/write-ahead-log/log-option.ts'
-import { receivedProblems, type ReceivedFields } from '../kit/write-ahead-log/received-rows.ts'
+import { checkFits, log, warnOfNoLog } from '../kit/write-ahead-log/log-option.ts'
+import type { LoggedOptions } from '../kit/write-ahead-log/logged-source.ts'
+import { RECEIVED, receivedProblems } from '../kit/write-ahead-log/received-option.ts'
 import type { Framing } from './frames.ts'
 
 const framing = {
@@ -31,10 +31,7 @@ export const sourceOptions = new OptionSet(
     },
     format: { type: recordFormat, default: 'json', doc: 'How a record is written.' },
     metadata: {
-      type: mapping({
-        receivedAt: { type: text, doc: 'The field for the time at which the record came: a `timestamp`.' },
-        sender: { type: text, doc: 'The field for the address of the sender: a `string`.' },
-      }),
+      type: mapping(RECEIVED),
       doc: 'Fields of the schema that hold what is known of a record beside its value.',
     },
     maxRecordBytes: { type: byteSize('1Ki'), default: '1Mi', doc: 'A connection with a longer record is closed.' },
@@ -69,13 +66,7 @@ export const declaration: ConnectorDeclaration = {
   doc: 'Takes records from TCP connections into the write-ahead log, and sends rows over one. TCP itself loses what a process that dies had received: with `acknowledge: count` on both sides nothing is lost, and what was not acknowledged comes again.',
   source: {
     options: sourceOptions,
-    checkSchema: (options, schema) => {
-      const { format, metadata } = sourceOptions.read(options)
-      return [
-        ...receivedProblems(schema, metadata),
-        ...formatProblems(format, valueSchema(schema, metadataFieldsOf(metadata)), 'read'),
-      ]
-    },
+    checkSchema: (options, schema) => receivedProblems(schema, sourceOptions.read(options)),
     warnings: (options) => {
       const { log: kept, acknowledge: answers } = sourceOptions.read(options)
       if (kept.kind === 'none' || answers === 'count') return warnOfNoLog(kept)
@@ -98,14 +89,11 @@ export const declaration: ConnectorDeclaration = {
   },
 }
 
-export interface TcpSourceOptions {
+export interface TcpSourceOptions extends LoggedOptions {
   readonly listen: number | undefined
   readonly connect: readonly string[] | undefined
   readonly framing: Framing
-  readonly log: LogOption
   readonly acknowledge: 'none' | 'count'
-  readonly format: RecordFormat
-  readonly metadata: ReceivedFields | undefined
   readonly maxRecordBytes: number
   readonly maxConnections: number
 }

@@ -1,4 +1,5 @@
 import { MillraceError } from '../../model/errors.ts'
+import { ByteQueue } from '../kit/byte-queue.ts'
 
 /** How records are told apart on a connection. */
 export type Framing = 'lines' | 'length'
@@ -6,7 +7,6 @@ export type Framing = 'lines' | 'length'
 const LINE_END = 10
 const CARRIAGE_RETURN = 13
 const LENGTH_BYTES = 4
-const FIRST_BYTES = 64 * 1024
 
 /**
  * The record as it goes over a connection: with a line end behind it, or its length (u32, big-endian) before it. Throws
@@ -30,9 +30,7 @@ export function framed(record: Uint8Array, framing: Framing): Buffer {
 export class FrameReader {
   readonly #framing: Framing
   readonly #maxBytes: number
-  #bytes = Buffer.alloc(0)
-  /** What has come of records that are not given yet: #bytes[0..#filled). */
-  #filled = 0
+  readonly #queue = new ByteQueue()
   /** Up to here there is no line end. */
   #scanned = 0
 
@@ -43,7 +41,7 @@ export class FrameReader {
 
   /** Bytes of a record whose end has not come. */
   get unfinishedBytes(): number {
-    return this.#filled
+    return this.#queue.length
   }
 
   /**
@@ -51,50 +49,39 @@ export class FrameReader {
    * connection is then of no more use.
    */
   push(bytes: Uint8Array): Buffer[] {
-    this.#append(bytes)
+    this.#queue.append(bytes)
     const records: Buffer[] = []
     let start = 0
     for (;;) {
       const frame = this.#framing === 'lines' ? this.#lineAt(start) : this.#lengthAt(start)
       if (frame === undefined) break
-      const record = this.#bytes.subarray(frame.start, frame.end)
+      const record = this.#queue.bytes.subarray(frame.start, frame.end)
       if (this.#framing === 'length' || record.length > 0) records.push(Buffer.from(record))
       start = frame.next
     }
-    this.#bytes.copyWithin(0, start, this.#filled)
-    this.#filled -= start
+    this.#queue.drop(start)
     this.#scanned = Math.max(0, this.#scanned - start)
-    if (this.#filled > this.#maxBytes + LENGTH_BYTES) throw this.#tooLarge(this.#filled)
+    if (this.#queue.length > this.#maxBytes + LENGTH_BYTES) throw this.#tooLarge(this.#queue.length)
     return records
   }
 
-  #append(bytes: Uint8Array): void {
-    const needed = this.#filled + bytes.length
-    if (needed > this.#bytes.length) {
-      const grown = Buffer.allocUnsafeSlow(Math.max(FIRST_BYTES, needed, this.#bytes.length * 2))
-      this.#bytes.copy(grown, 0, 0, this.#filled)
-      this.#bytes = grown
-    }
-    this.#bytes.set(bytes, this.#filled)
-    this.#filled = needed
-  }
-
   #lineAt(start: number): { start: number; end: number; next: number } | undefined {
-    const from = Math.max(start, this.#scanned)
-    const found = this.#bytes.subarray(0, this.#filled).indexOf(LINE_END, from)
-    this.#scanned = found < 0 ? this.#filled : found + 1
+    const { bytes } = this.#queue
+    const found = bytes.indexOf(LINE_END, Math.max(start, this.#scanned))
+    this.#scanned = found < 0 ? bytes.length : found + 1
     if (found < 0) return undefined
-    const end = found > start && this.#bytes[found - 1] === CARRIAGE_RETURN ? found - 1 : found
+    const end = found > start && bytes[found - 1] === CARRIAGE_RETURN ? found - 1 : found
     if (end - start > this.#maxBytes) throw this.#tooLarge(end - start)
     return { start, end, next: found + 1 }
   }
 
   #lengthAt(start: number): { start: number; end: number; next: number } | undefined {
-    if (start + LENGTH_BYTES > this.#filled) return undefined
-    const length = this.#bytes.readUInt32BE(start)
+    const { bytes } = this.#queue
+    if (start + LENGTH_BYTES > bytes.length) return undefined
+    const length = bytes.readUInt32BE(start)
     if (length > this.#maxBytes) throw this.#tooLarge(length)
     const end = start + LENGTH_BYTES + length
-    return end > this.#filled ? undefined : { start: start + LENGTH_BYTES, end, next: end }
+    return end > bytes.length ? undefined : { start: start + LENGTH_BYTES, end, next: end }
   }
 
   #tooLarge(bytes: number): MillraceError {

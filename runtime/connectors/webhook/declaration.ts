@@ -1,14 +1,12 @@
-import type { RecordFormat } from '../../formats/format.ts'
 import type { ConnectorDeclaration, Options } from '../../graph/connector-declaration.ts'
 import type { TlsFiles } from '../../model/tls-files.ts'
-import { fieldsByHeader } from '../kit/fields-by-header.ts'
-import { formatProblems, recordFormat } from '../kit/format-option.ts'
-import { metadataFieldsOf, valueSchema } from '../kit/metadata-fields.ts'
+import { recordFormat } from '../kit/format-option.ts'
 import { mapping, OptionSet } from '../kit/option-set.ts'
 import { byteSize, choice, count, duration, port, secretFile, text, textOf } from '../kit/option-types.ts'
 import { serverTls } from '../kit/tls-option.ts'
-import { checkFits, log, warnOfNoLog, type LogOption } from '../kit/write-ahead-log/log-option.ts'
-import { receivedProblems, type ReceivedFields } from '../kit/write-ahead-log/received-rows.ts'
+import { checkFits, log, warnOfNoLog } from '../kit/write-ahead-log/log-option.ts'
+import type { LoggedOptions } from '../kit/write-ahead-log/logged-source.ts'
+import { RECEIVED_WITH_HEADERS, receivedProblems } from '../kit/write-ahead-log/received-option.ts'
 
 const headerName = textOf('name of a header', /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/)
 
@@ -32,14 +30,7 @@ export const sourceOptions = new OptionSet(
     },
     format: { type: recordFormat, default: 'json', doc: 'How a record is written.' },
     metadata: {
-      type: mapping({
-        receivedAt: { type: text, doc: 'The field for the time at which the request came: a `timestamp`.' },
-        sender: { type: text, doc: 'The field for the address of the sender: a `string`.' },
-        headers: {
-          type: fieldsByHeader,
-          doc: 'Fields for headers of the request, by the name of the header: each a `string`, null for a request without it if the schema lets it be.',
-        },
-      }),
+      type: mapping(RECEIVED_WITH_HEADERS),
       doc: 'Fields of the schema that hold what a request says beside its records. A header with an id, and `dedupe` by that field, make rows of requests that come again come once.',
     },
     tokenFile: {
@@ -80,13 +71,7 @@ export const declaration: ConnectorDeclaration = {
   doc: 'Receives records by HTTP POST. A request is answered with 2xx once its records are in the write-ahead log: from then on each of them becomes one row. A request without an answer is to be sent again, and its records may then come twice. A request that cannot be taken is refused as a whole: 400 names the record that is wrong, 429 asks to come again when the log is full.',
   source: {
     options: sourceOptions,
-    checkSchema: (options, schema) => {
-      const { format, metadata } = sourceOptions.read(options)
-      return [
-        ...receivedProblems(schema, metadata),
-        ...formatProblems(format, valueSchema(schema, metadataFieldsOf(metadata)), 'read'),
-      ]
-    },
+    checkSchema: (options, schema) => receivedProblems(schema, sourceOptions.read(options)),
     warnings: (options) => warnOfNoLog(sourceOptions.read(options).log),
     listens: (options) => [sourceOptions.read(options).port],
   },
@@ -102,13 +87,10 @@ export interface Signature {
   readonly prefix: string
 }
 
-export interface WebhookOptions {
+export interface WebhookOptions extends LoggedOptions {
   readonly port: number
   readonly path: string
-  readonly log: LogOption
   readonly body: 'row' | 'lines' | 'array'
-  readonly format: RecordFormat
-  readonly metadata: ReceivedFields | undefined
   readonly tokenFile: string | undefined
   readonly signature: Signature | undefined
   readonly tls: TlsFiles | undefined

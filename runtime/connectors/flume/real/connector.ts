@@ -1,5 +1,5 @@
 import { realNet } from '../../../ports/real/net.ts'
 import { flumeConnector } from '../connector.ts'
 
-/** What the registry loads. Connections of a job's processes may be encrypted; those of agents are plain TCP. */
+/** The registry loads this. Connections of a job's processes may be encrypted; those of agents are plain TCP. */
 export const connector = flumeConnector(realNet)

@@ -36,7 +36,7 @@ export class LogCursor {
   readonly #extent: LogExtent
   #position: LogPosition
   #finished = false
-  /** What was read ahead: the bytes of the segment of the position, from `start` on. */
+  /** Bytes that were read ahead: those of the segment of the position, from `start` on. */
   #chunk: { segment: number; start: number; bytes: Buffer } | undefined
   /** The frame at the position. */
   #frame: Frame | undefined
@@ -121,7 +121,7 @@ export class LogCursor {
   }
 
   /**
-   * What a crash left at the end of a segment was never acknowledged. A whole frame behind it says that it was: the next
+   * The rest that a crash left at the end of a segment was never acknowledged. A whole frame behind it says that it was: the next
    * one is written only after the one before was flushed.
    */
   async #checkTorn(segment: number, offset: number, readable: number): Promise<void> {

@@ -12,9 +12,9 @@ const ENTRY_HEAD_BYTES = 8
 /** A longer frame is none: its length is damaged. */
 export const MAX_FRAME_BYTES = 256 * 1024 * 1024
 
-/** What a sender sent, as the log keeps it. */
+/** One record of a sender, as the log keeps it. */
 export interface LogEntry {
-  /** What is known beside the value, as JSON; empty where no field of the rows has it. */
+  /** The circumstances of the record, as JSON; empty where no field of the rows has it. */
   readonly metadata: string
   readonly value: Uint8Array
 }

@@ -18,7 +18,7 @@ const FOLDER = mapping({
   onLoss: {
     type: choice('fail', 'continue'),
     default: 'fail',
-    doc: 'What happens when a part of the log that the restored state refers to is gone.',
+    doc: 'Whether the job fails when a part of the log that the restored state refers to is gone, or goes on without it.',
   },
 })
 
@@ -32,7 +32,7 @@ export type LogOption =
       readonly onLoss: 'fail' | 'continue'
     }
 
-/** What waits in the memory of a slot that has no log. */
+/** The most that waits in the memory of a slot without a log. */
 const MEMORY_BYTES = 16 * 1024 * 1024
 
 const logOption: OptionType<LogOption> & { readonly fields: typeof FOLDER.fields } = {
@@ -78,7 +78,7 @@ export function checkFits(
     )
 }
 
-/** What the author of a source without a log should know. */
+/** Warns the author of a source without a log. */
 export function warnOfNoLog({ kind }: LogOption): OptionProblem[] {
   if (kind !== 'none') return []
   return [

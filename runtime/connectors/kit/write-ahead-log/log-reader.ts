@@ -25,7 +25,8 @@ import {
 } from './log-place.ts'
 import { LogWriter, type SegmentFiles } from './log-writer.ts'
 import { MemorySegments } from './memory-segments.ts'
-import { receivedRows, type ReceivedFields, type ReceivedRows } from './received-rows.ts'
+import type { ReceivedFields } from './received-option.ts'
+import { receivedRows, type ReceivedRows } from './received-rows.ts'
 
 /** Half of what `poll` may take, so that barriers are not held up. */
 const WAIT_MS = 50
@@ -38,7 +39,7 @@ export interface Receiver {
   close(): Promise<void>
 }
 
-/** What a receiver may do with what it is sent. */
+/** The log and the checks, as a receiver sees them. */
 export interface Intake {
   /** As LogWriter.append. */
   append(entries: readonly LogEntry[]): Promise<'kept' | 'full'>
@@ -57,7 +58,7 @@ export interface LogReaderParts {
   readonly metadata: ReceivedFields | undefined
   /** As the errors of `open` are to be repeated. */
   readonly policy: RetryPolicy
-  /** For messages: `listening on :8080`. */
+  /** For messages: `receiving at port 8080`. */
   readonly what: string
   readonly open: OpenReceiver
 }

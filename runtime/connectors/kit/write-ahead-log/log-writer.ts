@@ -6,7 +6,7 @@ import { encodeFrame, entryBytes, FRAME_HEAD_BYTES, type LogEntry } from './log-
 export type SegmentFiles = Pick<Files, 'createLog' | 'read' | 'delete'>
 
 export interface LogLimits {
-  /** Of all segments that are kept. */
+  /** The bytes of all segments that are kept. */
   readonly maxBytes: number
   /** A segment that is longer is followed by a new one. */
   readonly segmentBytes: number
@@ -37,7 +37,7 @@ export class LogWriter {
   #segment = 0
   #file: LogFile | undefined
   #offset = 0
-  /** What can be read of each segment that is kept: its flushed bytes. */
+  /** The flushed bytes of each segment that is kept: so much can be read. */
   readonly #flushed = new Map<number, number>()
   #keptBytes = 0
   #waiting: Waiting[] = []
@@ -98,7 +98,7 @@ export class LogWriter {
     }
   }
 
-  /** What waits to be flushed is refused: it may not survive. */
+  /** Refuses what waits to be flushed: it may not survive. */
   async close(): Promise<void> {
     this.#end ??= new MillraceError('LOG_CLOSED', 'the source is closed', { domain: 'platform', retriable: true })
     await this.#flushing

@@ -1,28 +1,11 @@
 import type { RowClass } from '../../../codegen/rows/row.ts'
-import type { OptionProblem } from '../../../graph/connector-declaration.ts'
 import { isFields } from '../../../model/fields.ts'
 import type { Row, Schema } from '../../../model/schema.ts'
-import {
-  metadataFieldsOf,
-  metadataProblems,
-  valueSchema,
-  type MetadataField,
-  type MetadataOption,
-} from '../metadata-fields.ts'
+import { metadataFieldsOf, valueSchema, type MetadataField } from '../metadata-fields.ts'
 import { MetadataRows } from '../metadata-rows.ts'
+import type { ReceivedFields, ReceivedPart } from './received-option.ts'
 
-export type ReceivedPart = 'receivedAt' | 'sender'
-
-/** The fields of a row that hold when a record came, who sent it, and headers. */
-export type ReceivedFields = MetadataOption<ReceivedPart>
-
-const KINDS: Readonly<Record<ReceivedPart | 'header', readonly string[]>> = {
-  receivedAt: ['timestamp'],
-  sender: ['string'],
-  header: ['string'],
-}
-
-/** What is known of a record beside its value. */
+/** The circumstances of a record. */
 export interface Received {
   /** Epoch milliseconds. */
   readonly receivedAt: number
@@ -31,7 +14,7 @@ export interface Received {
   header(name: string): string | null
 }
 
-/** What is kept of a record in the metadata of its entry; empty when the rows have nothing of it. */
+/** Gives what the metadata of an entry keeps of its record; empty when the rows have nothing of it. */
 export type KeepReceived = (received: Received) => string
 
 export interface ReceivedRows {
@@ -74,9 +57,4 @@ function keptAt(bytes: Buffer, start: number, end: number): Readonly<Record<stri
 
 function readerOf({ path }: MetadataField<ReceivedPart>): (kept: Readonly<Record<string, unknown>>) => unknown {
   return (kept) => (Object.hasOwn(kept, path) ? kept[path] : null)
-}
-
-/** Paths are relative to the options of the source. */
-export function receivedProblems(schema: Schema, option: ReceivedFields | undefined): OptionProblem[] {
-  return metadataProblems(schema, metadataFieldsOf(option), KINDS)
 }
