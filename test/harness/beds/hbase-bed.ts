@@ -88,7 +88,8 @@ export async function startHbase(options: { dir: string }): Promise<HbaseBed> {
       async () => {
         for (const [name, { hasExited, logTail }] of running)
           if (hasExited()) throw new Error(`the ${name} of HBase ended:\n${logTail()}`)
-        return (await bodyIfOk(`${url}/status/cluster`))?.includes('1 live servers') === true
+        // the master answers this when it has all that it needs to make tables
+        return (await bodyIfOk(`${url}/namespaces`))?.includes('default') === true
       },
       () => [...running.values()].map((process) => process.logTail()).join('\n'),
     )
