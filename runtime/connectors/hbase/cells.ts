@@ -10,7 +10,7 @@ export type Encoding = 'text' | 'binary'
 export interface CellCoder {
   /** A value of a row, never null → the bytes; undefined when they cannot say it. */
   write(value: unknown): Buffer | undefined
-  /** The bytes of a cell → the value; undefined when they are none. */
+  /** The bytes of a cell → the value, or null; undefined when they are neither. */
   read(bytes: Buffer): unknown
 }
 
@@ -20,7 +20,9 @@ export interface CellCoder {
  * apache/flink-connector-hbase.
  */
 export function cellCoder(type: ValueType, encoding: Encoding): CellCoder {
-  return (encoding === 'binary' ? BINARY.get(kindOf(type))?.(type) : undefined) ?? textCoder(type)
+  const binary = encoding === 'binary' ? BINARY.get(kindOf(type))?.(type) : undefined
+  // what Flink writes for null
+  return binary ? { ...binary, read: (bytes) => (bytes.length === 0 ? null : binary.read(bytes)) } : textCoder(type)
 }
 
 /** The name of the type alone. */
@@ -100,10 +102,13 @@ const DIGITS_OF_64_BITS: CellCoder = {
 const NUMBER_OF_64_BITS: CellCoder = {
   write: (value) => DIGITS_OF_64_BITS.write(BigInt(Number(value))),
   read: (bytes) => {
+    if (SHORT_INTEGERS.includes(bytes.length)) return bytes.readIntBE(0, bytes.length)
     const number = bytes.length === LONG ? Number(bytes.readBigInt64BE()) : undefined
     return Number.isSafeInteger(number) ? number : undefined
   },
 }
+/** Bytes of byte, short and int, which other tools write. */
+const SHORT_INTEGERS = [1, 2, INT]
 
 const NUMBER_OF_32_BITS: CellCoder = {
   write: (value) => {
@@ -123,7 +128,7 @@ const DOUBLE: CellCoder = {
     return bytes
   },
   read: (bytes) => {
-    const number = bytes.length === LONG ? bytes.readDoubleBE() : undefined
+    const number = bytes.length === LONG ? bytes.readDoubleBE() : bytes.length === INT ? bytes.readFloatBE() : undefined
     return Number.isFinite(number) ? number : undefined
   },
 }

@@ -96,7 +96,7 @@ const CONNECTION = {
   },
   timeout: {
     type: duration('10ms'),
-    default: '30s',
+    default: '10s',
     doc: 'How long an answer may take before it is asked for again.',
   },
 } as const

@@ -78,11 +78,25 @@ describe('cells of HBase', () => {
   })
 
   test.each([
+    ['long', 'fffffffe', -2],
+    ['long', 'fffe', -2],
+    ['long', 'fe', -2],
+    ['double', '3fc00000', 1.5],
+    ['decimal(9,3)', '000000017b', '12.300'],
+    ['boolean', '01', true],
+    ['long', '', null],
+    ['decimal(9,3)', '', null],
+  ])('a %s is read from 0x%s, as other tools write it', (type, hex, value) => {
+    expect(cellCoder(fieldOf(type), 'binary').read(Buffer.from(hex, 'hex'))).toBe(value)
+  })
+
+  test.each([
     ['long', 'binary', '0020000000000001'],
-    ['long', 'binary', '00'],
+    ['long', 'binary', '000000'],
+    ['bigint', 'binary', '00000001'],
     ['double', 'binary', '7ff0000000000000'],
     ['date', 'binary', '0000000000000000'],
-    ['boolean', 'binary', ''],
+    ['boolean', 'binary', '0000'],
     ['decimal(3,2)', 'binary', '0000000203e8'],
     ['decimal(3,2)', 'binary', '00000002'],
     ['decimal(3,2)', 'binary', '8000000001'],

@@ -16,7 +16,7 @@ const FIELDS: readonly Field[] = [
 const AT: Field = { name: 'at', type: 'timestamp', nullable: false }
 const OPTIONS = { url: 'http://virtual:8080', table: 'orders', rowKey: 'id', encoding: 'text' }
 
-function writerOf(hbase: VirtualHbase, options: object = {}, fields = FIELDS): SinkWriter {
+function writerOf(hbase: VirtualHbase, options: object = {}, fields = FIELDS, secretFiles = {}): SinkWriter {
   return connector.sink({ ...OPTIONS, ...options }).writer({
     jobUid: 'uid',
     predecessors: [],
@@ -24,7 +24,10 @@ function writerOf(hbase: VirtualHbase, options: object = {}, fields = FIELDS): S
     slot: 0,
     attempt: 1,
     schema: { fields },
-    ports: Object.defineProperty(jumpingPorts(), 'httpClient', { value: hbase }),
+    ports: Object.defineProperties(jumpingPorts(), {
+      httpClient: { value: hbase },
+      secretFiles: { value: secretFiles },
+    }),
     baseDir: '.',
     stopping: new AbortController().signal,
     reportTrouble: () => undefined,
@@ -153,6 +156,35 @@ describe('the HBase sink', () => {
       { id: 1, name: 'a', amount: 5 },
     ])
     expect(hbase.requests.map(({ url }) => new URL(url).hostname)).toEqual(['first', 'first', 'second'])
+  })
+
+  test('the login goes with each request, and with none to a host that the Secret does not allow', async () => {
+    const hbase = new VirtualHbase()
+    const secrets = new Map([
+      ['/secret/token', 'T0K3N'],
+      ['/secret/allowed-hosts', 'virtual:8080'],
+    ])
+    const secretFiles = { read: async (path: string) => secrets.get(path) ?? Promise.reject(new Error('none')) }
+    const written = (url: string): Promise<void> => {
+      const options = { url, auth: { tokenFile: '/secret/token', insecure: true } }
+      return writeAll(writerOf(hbase, options, FIELDS, secretFiles), [{ id: 1, name: 'a', amount: null }])
+    }
+    await written('http://virtual:8080')
+    expect(hbase.requests.map(({ method, headers }) => [method, headers['authorization']])).toEqual(
+      ['GET', 'PUT', 'DELETE'].map((method) => [method, 'Bearer T0K3N']),
+    )
+    await expect(written('http://elsewhere:8080')).rejects.toMatchObject({ code: 'SECRET_HOST_FORBIDDEN' })
+    expect(hbase.requests).toHaveLength(3)
+  })
+
+  test('a probe says what is there, and writes nothing', async () => {
+    const hbase = new VirtualHbase()
+    const ports = Object.defineProperty(jumpingPorts(), 'httpClient', { value: hbase })
+    const { signal } = new AbortController()
+    const context = { operatorId: 'out', schema: { fields: FIELDS }, ports, baseDir: '.', stopping: signal }
+    const said = connector.sink(OPTIONS).probe({ ...context, reportTrouble: () => undefined })
+    expect(await said).toBe('2 columns of orders, which has the families d')
+    expect(hbase.requests.map(({ method }) => method)).toEqual(['GET'])
   })
 
   test('columns say where each field goes', async () => {
