@@ -326,6 +326,41 @@ describe.skipIf(why !== undefined)(`a real HBase${why === undefined ? '' : ` (le
     LONG_MS,
   )
 
+  test(
+    'the longest key and the largest cell are written, and what is too large for an answer is an error of its row alone',
+    async () => {
+      await createTable('limits', 'd')
+      const longest = 'k'.repeat(32_767)
+      const largest = 10 * 1024 * 1024 - 1024
+      const sizes = [
+        { key: longest, size: 4 },
+        { key: 'large', size: largest },
+        { key: 'small', size: 5 },
+      ]
+      await rowsOf([
+        { id: 'sizes', source: { values: sizes }, schema: { key: 'string', size: 'long' } },
+        { id: 'rows', from: 'sizes', map: { key: 'key', name: "'x'.padEnd(size, 'x')" } },
+        { id: 'out', from: 'rows', sink: { hbase: table('limits', 'key') } },
+      ])
+      const found = await rowsOf([
+        { id: 'keys', source: { values: sizes.map(({ key }) => ({ key })) }, schema: { key: 'string' } },
+        {
+          id: 'found',
+          from: 'keys',
+          join: { lookup: { hbase: table('limits', 'key'), key: { key: 'key' }, output: { name: 'string' } } },
+          onError: 'skip',
+        },
+        { id: 'out', from: 'found', sink: 'console' },
+      ])
+      expect(found).toEqual([
+        JSON.stringify({ key: longest, name: 'xxxx' }),
+        JSON.stringify({ key: 'small', name: 'xxxxx' }),
+      ])
+      expect((await printed('read', 'limits', 'd:name=string')).map(({ length }) => length)).toEqual([4, largest, 5])
+    },
+    LONG_MS,
+  )
+
   function writing(sink: object): readonly object[] {
     return [
       { id: 'rows', source: { values: [{ id: 1, name: 'a' }] }, schema: { id: 'long', name: 'string' } },
