@@ -3,9 +3,12 @@ import { describe, expect, test } from 'vitest'
 import { builtinConnectors } from '../../../../../runtime/builtin-connectors.ts'
 import { connector } from '../../../../../runtime/connectors/hbase/connector.ts'
 import { type Mishap, VirtualHbase } from '../../../../../runtime/connectors/hbase/virtual/gateway.ts'
-import type { SinkWriter } from '../../../../../runtime/connectors/sink.ts'
+import type { SinkContext, SinkWriter } from '../../../../../runtime/connectors/sink.ts'
 import { RowBatch } from '../../../../../runtime/memory/batch.ts'
 import type { Field, Row } from '../../../../../runtime/model/schema.ts'
+import type { OutgoingRequest } from '../../../../../runtime/ports/http-client.ts'
+import type { Ports } from '../../../../../runtime/ports/ports.ts'
+import { sleep } from '../../../../../runtime/ports/clock.ts'
 import { jumpingPorts } from '../../../../harness/kafka/jumping-clock.ts'
 
 const FIELDS: readonly Field[] = [
@@ -16,22 +19,27 @@ const FIELDS: readonly Field[] = [
 const AT: Field = { name: 'at', type: 'timestamp', nullable: false }
 const OPTIONS = { url: 'http://virtual:8080', table: 'orders', rowKey: 'id', encoding: 'text' }
 
-function writerOf(hbase: VirtualHbase, options: object = {}, fields = FIELDS, secretFiles = {}): SinkWriter {
-  return connector.sink({ ...OPTIONS, ...options }).writer({
+function portsOf(hbase: Pick<VirtualHbase, 'send'>, secretFiles = {}): Ports {
+  return Object.defineProperties(jumpingPorts(), { httpClient: { value: hbase }, secretFiles: { value: secretFiles } })
+}
+
+function contextOf(ports: Ports, fields = FIELDS): SinkContext {
+  return {
     jobUid: 'uid',
     predecessors: [],
     operatorId: 'out',
     slot: 0,
     attempt: 1,
     schema: { fields },
-    ports: Object.defineProperties(jumpingPorts(), {
-      httpClient: { value: hbase },
-      secretFiles: { value: secretFiles },
-    }),
+    ports,
     baseDir: '.',
     stopping: new AbortController().signal,
     reportTrouble: () => undefined,
-  })
+  }
+}
+
+function writerOf(hbase: VirtualHbase, options: object = {}, fields = FIELDS): SinkWriter {
+  return connector.sink({ ...OPTIONS, ...options }).writer(contextOf(portsOf(hbase), fields))
 }
 
 async function writeAll(writer: SinkWriter, rows: readonly Row[]): Promise<void> {
@@ -91,6 +99,58 @@ describe('the HBase sink', () => {
       }),
       { numRuns: 150 },
     )
+  })
+
+  test('when an attempt ends anywhere and the next one writes again what came behind its checkpoint, leaves the last row of each key', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        arbitraryRows,
+        fc.nat(60),
+        fc.nat(60),
+        arbitraryMishaps,
+        arbitraryDelays,
+        async (rows, a, b, mishaps, delays) => {
+          const [checkpoint = 0, end = 0] = [Math.min(a, b), Math.max(a, b)]
+          const hbase = new VirtualHbase('orders', ['d'], overtaking(delays))
+          hbase.mishaps.push(...mishaps)
+          const ports = portsOf(hbase)
+          const sink = connector.sink({ ...OPTIONS, rows: 3 })
+          const first = sink.writer(contextOf(ports))
+          await writeAll(first, rows.slice(0, checkpoint))
+          await first.write(new RowBatch(rows.slice(checkpoint, end)))
+          await first.close()
+          await sleep(ports.clock, 1000)
+          await writeAll(sink.writer(contextOf(ports)), rows.slice(checkpoint))
+          hbase.arrive()
+          const last = new Map(rows.map(({ id, name, amount }) => [id, { id, name, amount }]))
+          expect(cellsOf(hbase).sort()).toEqual(cellsWanted(last.values()).sort())
+        },
+      ),
+      { numRuns: 100 },
+    )
+  })
+
+  test('a gateway that takes the request and never answers is reported within 15 s, and given up', async () => {
+    const never = {
+      send: ({ signal }: OutgoingRequest): Promise<never> =>
+        new Promise((_, reject) => {
+          signal.addEventListener('abort', () => {
+            reject(signal.reason as Error)
+          })
+        }),
+    }
+    const ports = portsOf(never)
+    const started = ports.clock.now()
+    const reports: string[] = []
+    const context = contextOf(ports)
+    const writer: SinkWriter = connector.sink(OPTIONS).writer({
+      ...context,
+      reportTrouble: (error) => {
+        reports.push(`${ports.clock.now() - started <= 15_000} ${String(error)}`)
+      },
+    })
+    await expect(writer.open([])).rejects.toMatchObject({ code: 'HTTP_TIMEOUT' })
+    expect(reports[0]).toMatch(/^true .*virtual:8080 did not answer within 10000 ms/)
   })
 
   test('with timestamp leaves the row of the latest time of each key, also when all are written again in another order', async () => {
@@ -166,8 +226,8 @@ describe('the HBase sink', () => {
     ])
     const secretFiles = { read: async (path: string) => secrets.get(path) ?? Promise.reject(new Error('none')) }
     const written = (url: string): Promise<void> => {
-      const options = { url, auth: { tokenFile: '/secret/token', insecure: true } }
-      return writeAll(writerOf(hbase, options, FIELDS, secretFiles), [{ id: 1, name: 'a', amount: null }])
+      const sink = connector.sink({ ...OPTIONS, url, auth: { tokenFile: '/secret/token', insecure: true } })
+      return writeAll(sink.writer(contextOf(portsOf(hbase, secretFiles))), [{ id: 1, name: 'a', amount: null }])
     }
     await written('http://virtual:8080')
     expect(hbase.requests.map(({ method, headers }) => [method, headers['authorization']])).toEqual(
@@ -179,10 +239,7 @@ describe('the HBase sink', () => {
 
   test('a probe says what is there, and writes nothing', async () => {
     const hbase = new VirtualHbase()
-    const ports = Object.defineProperty(jumpingPorts(), 'httpClient', { value: hbase })
-    const { signal } = new AbortController()
-    const context = { operatorId: 'out', schema: { fields: FIELDS }, ports, baseDir: '.', stopping: signal }
-    const said = connector.sink(OPTIONS).probe({ ...context, reportTrouble: () => undefined })
+    const said = connector.sink(OPTIONS).probe(contextOf(portsOf(hbase)))
     expect(await said).toBe('2 columns of orders, which has the families d')
     expect(hbase.requests.map(({ method }) => method)).toEqual(['GET'])
   })
