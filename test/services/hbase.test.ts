@@ -193,6 +193,47 @@ describe.skipIf(why !== undefined)(`a real HBase${why === undefined ? '' : ` (le
   )
 
   test(
+    'with timestamp the row of the latest time stays, also when rows and deletions of older times are written after it',
+    async () => {
+      await createTable('versions', 'd')
+      const at = (second: number): string => `2026-11-23T12:00:0${second}.000Z`
+      const write = (values: readonly object[], mode = 'upsert'): Promise<string[]> =>
+        rowsOf([
+          {
+            id: 'rows',
+            source: { values },
+            schema: { id: 'string', at: 'timestamp', a: 'string?', b: 'string?' },
+          },
+          { id: 'out', from: 'rows', sink: { hbase: { ...table('versions', 'id'), timestamp: 'at', mode } } },
+        ])
+      const shown = (): Promise<string[]> => printed('read', 'versions', 'key=string', 'd:a=string', 'd:b=string')
+      const rows = [
+        { id: '1', at: at(5), a: 'new', b: null },
+        { id: '1', at: at(2), a: 'old', b: 'old' },
+        { id: '2', at: at(1), a: 'first', b: 'first' },
+        { id: '2', at: at(3), a: null, b: 'last' },
+        { id: '3', at: at(4), a: 'kept', b: 'kept' },
+        { id: '4', at: at(4), a: 'gone', b: 'gone' },
+      ]
+      const wanted = ['1|new|none', '2|none|last', '3|kept|kept', '4|gone|gone']
+      await write(rows)
+      expect(await shown()).toEqual(wanted)
+      await write(rows.toReversed())
+      expect(await shown()).toEqual(wanted)
+      await write(
+        [
+          { id: '3', at: at(2) },
+          { id: '4', at: at(6) },
+        ],
+        'delete',
+      )
+      await write(rows)
+      expect(await shown()).toEqual(wanted.slice(0, 3))
+    },
+    LONG_MS,
+  )
+
+  test(
     'when job, worker, server and gateway are killed while rows are written, the tables end as a plain computation says',
     async () => {
       await createTable('totals', 'd')

@@ -47,7 +47,7 @@ export class HbaseLookup implements Table {
     const key = context.key.map(({ column, field }) => ({ ...field, name: column }))
     const [problem] = checkLookup(options, key, { fields: context.output })
     if (problem !== undefined)
-      throw new MillraceError('HBASE_KEY_INVALID', `${problem.path}: ${problem.message}`, { domain: 'user' })
+      throw new MillraceError('HBASE_LOOKUP_INVALID', `${problem.path}: ${problem.message}`, { domain: 'user' })
     const gateway = new HbaseGateway(options, context)
     const lookup = new HbaseLookup(context, options, gateway)
     try {

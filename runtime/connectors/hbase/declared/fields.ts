@@ -68,13 +68,16 @@ export function checkLookup(
   const asked = key.map(({ name }) => name)
   if (names.length !== asked.length || names.some((name) => !asked.includes(name)))
     return [{ path: 'rowKey', message: `rows are looked up by ${asked.join(', ')}, the key is ${names.join(', ')}` }]
-  const unknown = [...(columns ?? [])].filter(([, name]) => fieldOf(output, name) === undefined)
+  const read = [...(columns ?? [])]
+  const unknown = read.filter(([, name]) => fieldOf(output, name) === undefined)
+  const twice = read.filter(([, name], at) => read.findIndex(([, other]) => other === name) < at)
   return [
     ...checkKey(rowKey, key),
     ...unknown.map(([column, name]) => ({
       path: `columns.${column}`,
       message: `"${name}" is not part of output`,
     })),
+    ...twice.map(([column, name]) => ({ path: `columns.${column}`, message: `"${name}" is read from two columns` })),
   ]
 }
 

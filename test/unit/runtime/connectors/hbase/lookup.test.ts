@@ -141,9 +141,10 @@ describe('lookups in HBase', () => {
   })
 
   test.each([
-    [{ rowKey: ['id', 'day'] }, ['id'], 'HBASE_KEY_INVALID'],
+    [{ rowKey: ['id', 'day'] }, ['id'], 'HBASE_LOOKUP_INVALID'],
     [{ rowKey: ['id', 'day'] }, ['day', 'id'], undefined],
-    [{ columns: { 'd:x': 'nobody' } }, ['id'], 'HBASE_KEY_INVALID'],
+    [{ columns: { 'd:x': 'nobody' } }, ['id'], 'HBASE_LOOKUP_INVALID'],
+    [{ columns: { 'd:x': 'name', 'd:y': 'name' } }, ['id'], 'HBASE_LOOKUP_INVALID'],
   ])('%j looked up by %j: %s', async (options, key, code) => {
     const opened = openTable(new VirtualHbase(), options, key)
     if (code === undefined) await expect(opened).resolves.toBeDefined()
