@@ -277,10 +277,10 @@ describe.skipIf(why !== undefined)(`a real HBase${why === undefined ? '' : ` (le
         async () => /HBASE_UNAVAILABLE|HTTP_TIMEOUT/.test(millrace.stderr()),
         millrace.stderr,
       )
-      await hbase.server.launch()
-      await hbase.served()
+      // the job cannot end meanwhile
       await hbase.gateway.kill()
       await reported(millrace, 'HTTP_FAILED')
+      await hbase.server.launch()
       await hbase.gateway.launch()
       await hbase.served()
       const id = runIdOf(millrace)
