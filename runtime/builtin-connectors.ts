@@ -4,6 +4,7 @@ import { declaration as delta } from './connectors/delta/declaration.ts'
 import { declaration as druid } from './connectors/druid/declaration.ts'
 import { declaration as file } from './connectors/file/declaration.ts'
 import { declaration as flume } from './connectors/flume/declaration.ts'
+import { declaration as hbase } from './connectors/hbase/declaration.ts'
 import { declaration as http } from './connectors/http/declaration.ts'
 import { declaration as kafka } from './connectors/kafka/declaration.ts'
 import { declaration as kudu } from './connectors/kudu/declaration.ts'
@@ -21,6 +22,7 @@ export const builtinConnectors = new Connectors([
   { declaration: druid, load: () => import('./connectors/druid/real/connector.ts') },
   { declaration: file, load: () => import('./connectors/file/connector.ts') },
   { declaration: flume, load: () => import('./connectors/flume/real/connector.ts') },
+  { declaration: hbase, load: () => import('./connectors/hbase/connector.ts') },
   { declaration: http, load: () => import('./connectors/http/connector.ts') },
   { declaration: kafka, load: () => import('./connectors/kafka/real/connector.ts') },
   { declaration: kudu, load: () => import('./connectors/kudu/real/connector.ts') },

@@ -7,6 +7,7 @@ import { fetchCassandra } from './harness/beds/cassandra-bed.ts'
 import { druidBedMissing, fetchDruid } from './harness/beds/druid-bed.ts'
 import { fetchKafka, kafkaBedMissing } from './harness/beds/kafka-bed.ts'
 import { fetchFlume, flumeBedMissing } from './harness/beds/flume-bed.ts'
+import { fetchHbase } from './harness/beds/hbase-bed.ts'
 import { fetchHdfs, hdfsBedMissing } from './harness/beds/hdfs-bed.ts'
 import { fetchKudu, kuduBedMissing } from './harness/beds/kudu-bed.ts'
 import { buildKube, kubeBedMissing } from './harness/beds/kube-bed.ts'
@@ -44,6 +45,7 @@ const RINGS: readonly Ring[] = [
       await fetchKafka(),
       await fetchDruid(),
       await fetchCassandra(),
+      await fetchHbase(),
       ...(hdfsBedMissing() === undefined ? [await fetchHdfs()] : []),
       ...(flumeBedMissing() === undefined ? [await fetchFlume()] : []),
       ...(kuduBedMissing() === undefined ? [await fetchKudu()] : []),

@@ -12,7 +12,7 @@ export interface HttpClient {
 }
 
 export interface OutgoingRequest {
-  method: 'GET' | 'POST' | 'PUT'
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   url: string
   headers: Readonly<Record<string, string>>
   body?: string

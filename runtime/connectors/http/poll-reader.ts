@@ -11,7 +11,8 @@ import type { HttpSourceOptions } from './declaration.ts'
 import { pageOf, type Page } from './page.ts'
 import { encodePollPosition, POLL_SPLIT, pollPositionOf, type PollPosition } from './poll-position.ts'
 import { HttpRefusal } from './refusal.ts'
-import { callService, servicePolicy } from './service.ts'
+import { callService } from '../kit/service-call.ts'
+import { servicePolicy } from './service.ts'
 
 const NOT_MODIFIED = 304
 

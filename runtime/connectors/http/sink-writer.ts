@@ -7,7 +7,8 @@ import { TroubleReporter } from '../kit/trouble-reporter.ts'
 import type { SinkContext, SinkWriter } from '../sink.ts'
 import type { HttpSinkOptions } from './declaration.ts'
 import { HttpRefusal } from './refusal.ts'
-import { callService, servicePolicy } from './service.ts'
+import { callService } from '../kit/service-call.ts'
+import { servicePolicy } from './service.ts'
 
 /** Then the attempt ends, and the job restarts from its checkpoint. */
 const PATIENCE_MS = 600_000
