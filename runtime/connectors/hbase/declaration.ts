@@ -1,6 +1,6 @@
 import type { ConnectorDeclaration, OptionProblem, Options } from '../../graph/connector-declaration.ts'
 import type { ReportOption } from '../../graph/unknown-options.ts'
-import { isFields } from '../../model/fields.ts'
+import { isFields, memberOf } from '../../model/fields.ts'
 import { auth, checkAuth } from '../kit/auth-option.ts'
 import { OptionSet, type OptionValues } from '../kit/option-set.ts'
 import { choice, count, duration, shown, text, type OptionType } from '../kit/option-types.ts'
@@ -133,7 +133,7 @@ export const sinkOptions = new OptionSet(
     checkLogins(written, report)
     if (written['mode'] !== 'delete') return
     for (const name of ['nulls', 'columns', 'family'])
-      if (written[name] !== undefined) report(name, 'has no meaning where rows are deleted')
+      if (memberOf(written, name) !== undefined) report(name, 'has no meaning where rows are deleted')
   },
 )
 
