@@ -199,10 +199,16 @@ function jobDefaultsOf(text: string | undefined): { defaults?: JobDefaults } {
 /** `off`, or a JobNetwork as JSON; absent, jobs have no NetworkPolicy and none is removed. */
 function jobNetworkOf(text: string | undefined): { network?: JobNetwork | 'off' } {
   if (text === undefined || text === 'off') return text === undefined ? {} : { network: text }
-  const { http, egress } = mappingOf('job-network', text)
-  if (!Array.isArray(http) || (egress !== undefined && !Array.isArray(egress)))
-    throw invalid('job-network', 'must be "off" or have lists: http of peers and, perhaps, egress of rules')
-  return { network: { http, ...(egress === undefined ? {} : { egress }) } }
+  const { http, senders, egress } = mappingOf('job-network', text)
+  if (!Array.isArray(http) || !isListOrAbsent(senders) || !isListOrAbsent(egress))
+    throw invalid('job-network', 'must be "off" or have lists: http and, perhaps, senders of peers, egress of rules')
+  return {
+    network: { http, ...(senders === undefined ? {} : { senders }), ...(egress === undefined ? {} : { egress }) },
+  }
+}
+
+function isListOrAbsent(value: unknown): value is readonly unknown[] | undefined {
+  return value === undefined || Array.isArray(value)
 }
 
 /** `{"name": {"routerUrl": "http://router:8888", "username": "u", "passwordFile": "/path", "allowed": […]}}` */

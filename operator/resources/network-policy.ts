@@ -20,6 +20,8 @@ export const networkPolicies: ResourceType<NetworkPolicy> = {
 export interface JobNetwork {
   /** Peers of a NetworkPolicy that may ask for reports and metrics: the operator, Prometheus. */
   readonly http: readonly unknown[]
+  /** Peers that may reach the ports at which sources of jobs listen. Absent: everybody; empty: nobody. */
+  readonly senders?: readonly unknown[]
   /** Rules of a NetworkPolicy for where jobs may connect; DNS is added. Absent: anywhere. */
   readonly egress?: readonly unknown[]
 }
@@ -32,11 +34,11 @@ const DNS = { ports: ['UDP', 'TCP'].map((protocol) => ({ protocol, port: 53 })) 
 
 /**
  * Nobody connects to the pods of a job but they themselves, to their HTTP port those who are named, and to the ports at
- * which its sources listen everybody.
+ * which its sources listen the senders.
  */
 export function jobNetworkPolicy(
   job: StreamJob,
-  { http, egress }: JobNetwork,
+  { http, senders, egress }: JobNetwork,
   ports: JobPorts,
   listening: readonly ListeningSource[],
 ): NetworkPolicy {
@@ -54,7 +56,14 @@ export function jobNetworkPolicy(
         { from: own },
         // a rule with no peers would let everybody in
         ...(http.length === 0 ? [] : [{ from: http, ports: [{ protocol: 'TCP', port: ports.http }] }]),
-        ...(open.length === 0 ? [] : [{ ports: open.map((port) => ({ protocol: 'TCP', port })) }]),
+        ...(open.length === 0 || senders?.length === 0
+          ? []
+          : [
+              {
+                ...(senders === undefined ? {} : { from: senders }),
+                ports: open.map((port) => ({ protocol: 'TCP', port })),
+              },
+            ]),
       ],
       ...(egress === undefined ? {} : { egress: [{ to: own }, DNS, ...egress] }),
     },

@@ -234,6 +234,15 @@ describe('the chart', () => {
     expect(names(off, 'NetworkPolicy')).toEqual([])
   })
 
+  test('lets everybody reach sources that listen, or the peers that are named, or nobody', async () => {
+    const ingress = { podSelector: { matchLabels: { app: 'ingress' } } }
+    const sendersOf = async (senders: unknown): Promise<unknown> =>
+      configOf(await render(JSON.stringify({ networkPolicy: { senders } }))).pods.network
+    expect(await sendersOf(null)).not.toHaveProperty('senders')
+    expect(await sendersOf([ingress])).toMatchObject({ senders: [ingress] })
+    expect(await sendersOf([])).toMatchObject({ senders: [] })
+  })
+
   test('puts common labels and annotations on every object, and those of the pod on the pod', async () => {
     const objects = await render(
       'commonLabels.team=data',

@@ -55,6 +55,7 @@
   "namespaceSelector" (dict "matchLabels" (dict "kubernetes.io/metadata.name" $.Release.Namespace))
   "podSelector" (dict "matchLabels" (include "millrace.selector" $ | fromYaml)) }}
 {{- $network := dict "http" (prepend .metricsFrom $operator) }}
+{{- if kindIs "slice" .senders }}{{ $network = set $network "senders" .senders }}{{ end }}
 {{- if kindIs "slice" .jobEgress }}{{ $network = set $network "egress" .jobEgress }}{{ end }}
 {{- ternary (toJson $network) "off" .jobs }}
 {{- end }}

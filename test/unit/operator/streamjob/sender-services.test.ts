@@ -46,6 +46,20 @@ describe('a source that listens', () => {
     expect(writes[0]).toContain('services')
   })
 
+  test('is reached by the peers that the settings name, and by nobody when they name none', async () => {
+    const world = await worldOn(8088)
+    const ingress = { podSelector: { matchLabels: { app: 'ingress' } } }
+    world.network = { http: [], senders: [ingress] }
+    world.restartOperator()
+    await world.pass()
+    expect(openPorts(world)).toEqual({ from: [ingress], ports: [{ protocol: 'TCP', port: 8088 }] })
+    world.network = { http: [], senders: [] }
+    world.restartOperator()
+    await world.pass()
+    // a rule with an empty list of peers would let everybody in
+    expect(openPorts(world)).not.toHaveProperty('ports')
+  })
+
   test('keeps both up with its port, and loses them with the source', async () => {
     const world = await worldOn(8088)
     world.edit((spec) => (spec['graph'] = graphOn(8089)))
