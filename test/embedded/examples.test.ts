@@ -6,6 +6,7 @@ import { parse } from 'yaml'
 import { readJobFile } from '../../runtime/front/job-file.ts'
 import { canonicalJson } from '../../runtime/model/canonical-json.ts'
 import { BY_ARRIVAL, rounded, rowsOf, settled } from '../harness/kept-savepoints.ts'
+import { until } from '../harness/until.ts'
 import { startMillraceIn } from '../harness/processes.ts'
 import { ROOT } from '../harness/source-files.ts'
 
@@ -42,6 +43,38 @@ describe('the tour', () => {
       rmSync(folder, { recursive: true })
     }
   })
+})
+
+test('orders that are sent to the webhook of the tour are added up, each event once', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-tour-'))
+  cpSync(join(ROOT, 'examples', 'tour', 'webhook.yaml'), join(folder, 'webhook.yaml'))
+  const millrace = startMillraceIn(folder, 'run', 'webhook.yaml', '--in-process')
+  try {
+    const send = (event: string, customer: string, amount: string): Promise<number | undefined> =>
+      fetch('http://127.0.0.1:18088/', {
+        method: 'POST',
+        headers: { 'x-event-id': event },
+        body: `{"customer": "${customer}", "amount": ${amount}}`,
+      }).then(
+        ({ status }) => status,
+        () => undefined,
+      )
+    expect(await until('the job listens', () => send('e-1', 'ada', '12.30')), millrace.stderr()).toBe(200)
+    for (const event of ['e-1', 'e-2', 'e-2']) expect(await send(event, 'ada', '12.30')).toBe(200)
+    expect(await send('e-3', 'ada', '"a lot"')).toBe(400)
+    expect(await send('e-4', 'bob', '0.01')).toBe(200)
+    await until('both have their totals', () => (millrace.stdout().split('\n').length > 3 ? true : undefined))
+    const totals = millrace.stdout().trim().split('\n')
+    expect(totals.map((line) => JSON.parse(line) as object)).toEqual([
+      { customer: 'ada', orders: 1, total: '12.30' },
+      { customer: 'ada', orders: 2, total: '24.60' },
+      { customer: 'bob', orders: 1, total: '0.01' },
+    ])
+  } finally {
+    millrace.process.kill('SIGKILL')
+    await millrace.ended
+    rmSync(folder, { recursive: true })
+  }
 })
 
 // A job that ends with nothing to show for it is not an example: its filter may name what the data does not have.

@@ -449,4 +449,31 @@ describe.skipIf(why !== undefined)(`a real Kudu${why === undefined ? '' : ` (lef
     },
     LONG_MS,
   )
+
+  test(
+    'a table that is dropped and created again while rows are written has the rows that come after it',
+    async () => {
+      const shape = { columns: { id: 'INT64' }, keys: ['id'] }
+      await createKuduTable(kudu, 'again', shape)
+      const count = 12_000
+      const input = join(dir, 'again.json')
+      writeFileSync(input, Array.from({ length: count }, (_, id) => `${JSON.stringify({ id })}\n`).join(''))
+      const file = runs.fileOf([
+        { id: 'rows', source: { file: { path: input, format: 'json', rate: '1000/s' } }, schema: { id: 'long' } },
+        { id: 'out', from: 'rows', sink: { kudu: { masters: kudu.masters, table: 'again' } } },
+      ])
+      const millrace = startMillrace('run', file, '--in-process')
+      await waitFor('a checkpoint is complete', PATIENCE_MS, async () => hasCheckpoint(file), millrace.stderr)
+      await kudu.command('table', 'delete', kudu.masters, 'again')
+      await createKuduTable(kudu, 'again', shape)
+      const { code, stderr } = await millrace.ended
+      expect(code, stderr).toBe(0)
+      const ids = (await scanKuduTable(kudu, 'again')).map((row) => Number(/int64 id=(\d+)/.exec(row)?.[1]))
+      ids.sort((a, b) => a - b)
+      const [first = 0] = ids
+      expect(ids).toEqual(Array.from({ length: count - first }, (_, index) => first + index))
+      expect(first).toBeLessThan(count / 2)
+    },
+    LONG_MS,
+  )
 })

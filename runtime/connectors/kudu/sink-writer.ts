@@ -10,6 +10,7 @@ import type { KuduSinkOptions } from './declaration.ts'
 import { STATUS } from './errors.ts'
 import { partitionKeyer, rangeHolding } from './partition-key.ts'
 import { OPERATION, RowOperations } from './row-operations.ts'
+import { whyRefused } from './replaced-table.ts'
 import { columnsToWrite, type WrittenColumn } from './table-columns.ts'
 
 /** Then the subtask fails, and the job restarts from its checkpoint. */
@@ -190,8 +191,16 @@ export class KuduSinkWriter implements SinkWriter {
     const { table, columns } = this.#open()
     const written = { ...table, columns: columns.map(({ column }) => column) }
     const write = this.#access.client.newWrite(tablet, operations)
-    const refused = await this.#access.ask(`writing ${operations.count} rows to ${table.name}`, PATIENCE_MS, (client) =>
-      client.write(written, write),
+    const refused = await this.#access.ask(
+      `writing ${operations.count} rows to ${table.name}`,
+      PATIENCE_MS,
+      async (client) => {
+        try {
+          return await client.write(written, write)
+        } catch (error) {
+          throw await whyRefused(client, table, error)
+        }
+      },
     )
     for (const row of refused) this.#checkRefusal(row)
   }

@@ -11,6 +11,7 @@ import type { KuduSourceOptions } from './declaration.ts'
 import { KuduServerError, TABLET_SERVER } from './errors.ts'
 import type { ScanBlock } from './scan-block.ts'
 import { encodeScanPosition, scanPositionOf, type ScanPosition } from './scan-position.ts'
+import { whyRefused } from './replaced-table.ts'
 import { columnsToRead, type ReadColumn } from './table-columns.ts'
 
 /** No column of a table has this name: Kudu's names are those of identifiers there. */
@@ -184,8 +185,12 @@ export class TabletReader implements SourceReader {
         return block === undefined ? { kind: 'end', cursor } : { kind: 'rows', cursor, block }
       } catch (error) {
         cursor.scanner = undefined
-        if (isUnknownTablet(error) && (await this.#isGone(client, table, cursor))) return this.#lost(cursor, error)
-        throw this.#explained(error)
+        try {
+          if (isUnknownTablet(error) && (await this.#isGone(client, table, cursor))) return this.#lost(cursor, error)
+        } catch (other) {
+          throw await whyRefused(client, table, other)
+        }
+        throw this.#explained(await whyRefused(client, table, error))
       }
     })
   }

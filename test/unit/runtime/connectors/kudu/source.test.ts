@@ -161,6 +161,24 @@ describe('continuous reading', () => {
     expect(opened.isFinished()).toBe(false)
   })
 
+  test.each([
+    ['bounded', {}],
+    ['continuous', { continuous }],
+  ])('ends the attempt when the table was dropped and created again, %s', async (_what, options) => {
+    const { kudu, discover, reader, clock } = bed(20, 2, options)
+    const opened = await reader(await discover())
+    await idsOf(opened, 5)
+    kudu.table = { ...kudu.table, id: 'another' }
+    for (const tablet of kudu.tablets) Object.assign(tablet, { id: `new-${tablet.id}` })
+    const reading = (async (): Promise<void> => {
+      for (let polls = 0; polls < 200; polls++) {
+        await opened.poll(5)
+        await sleep(clock, 1000)
+      }
+    })()
+    await expect(reading).rejects.toMatchObject({ code: 'KUDU_TABLE_REPLACED' })
+  })
+
   test('ends the job at a deleted row, or leaves it out where the job says so', async () => {
     const failing = bed(5, 1, { continuous })
     const opened = await failing.reader(await failing.discover())
