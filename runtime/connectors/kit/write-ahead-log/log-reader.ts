@@ -84,6 +84,9 @@ export class LogReader implements SourceReader {
   #checker: RowScanner | undefined
   #logs: OpenLog[] = []
   #writer: LogWriter | undefined
+  /** The log that it writes. */
+  #writtenId: string | undefined
+  #readEntries = 0
   #receiver: Promise<Receiver | undefined> = Promise.resolve(undefined)
   #failure: Error | undefined
   #wake: () => void = () => undefined
@@ -140,6 +143,14 @@ export class LogReader implements SourceReader {
     }))
   }
 
+  /** Entries that were acknowledged and not read; unknown while logs of older attempts are read. */
+  lagRecords(): number | undefined {
+    const left = this.#logs.find(({ cursor }) => !cursor.finished)
+    return left === undefined || left.id !== this.#writtenId
+      ? undefined
+      : (this.#writer?.flushedEntries ?? 0) - this.#readEntries
+  }
+
   /** Senders may send for ever. */
   isFinished(): boolean {
     return false
@@ -187,7 +198,10 @@ export class LogReader implements SourceReader {
       const read = await cursor.next(maxRows)
       if (this.#parts.log.kind === 'none' && cursor.position.segment > before)
         await log.deleteBefore(cursor.position.segment)
-      if (read !== undefined) return { id, read }
+      if (read !== undefined) {
+        if (id === this.#writtenId) this.#readEntries += read.entries.count
+        return { id, read }
+      }
       // its rest is still to come, and later logs wait for it
       if (!cursor.finished) return undefined
     }
@@ -246,6 +260,7 @@ export class LogReader implements SourceReader {
       this.#wake()
     })
     this.#writer = writer
+    this.#writtenId = id
     const extent: LogExtent = {
       readableBytes: (segment) => writer.readableBytes(segment),
       isComplete: (segment) => writer.isComplete(segment),

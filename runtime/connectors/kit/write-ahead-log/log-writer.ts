@@ -43,6 +43,7 @@ export class LogWriter {
   #waiting: Waiting[] = []
   #waitingBytes = 0
   #flushing: Promise<void> | undefined
+  #flushedEntries = 0
   #end: MillraceError | undefined
   #onFlushed: () => void = () => undefined
 
@@ -66,6 +67,11 @@ export class LogWriter {
       this.#waiting.push({ entries, bytes, kept: () => resolve('kept'), lost: reject })
       this.#flushing ??= this.#flushAll()
     })
+  }
+
+  /** How many entries were flushed so far. */
+  get flushedEntries(): number {
+    return this.#flushedEntries
   }
 
   /** Why nothing can be appended any more; undefined while it can. */
@@ -112,7 +118,9 @@ export class LogWriter {
       const group = this.#nextGroup()
       try {
         if (this.#end !== undefined) throw this.#end
-        await this.#flush(encodeFrame(group.flatMap(({ entries }) => entries)))
+        const entries = group.flatMap((waiting) => waiting.entries)
+        await this.#flush(encodeFrame(entries))
+        this.#flushedEntries += entries.length
         for (const { kept } of group) kept()
         this.#onFlushed()
       } catch (error) {

@@ -104,6 +104,15 @@ describe('a webhook', () => {
     ])
   })
 
+  test('says how many acknowledged records wait', async () => {
+    const { reader, url } = await listen({ body: 'lines' })
+    expect(reader.lagRecords?.()).toBe(0)
+    await post(url, '{"id":"a"}\n{"id":"b"}\n{"id":"c"}')
+    expect(reader.lagRecords?.()).toBe(3)
+    await rows(reader, 3)
+    expect(reader.lagRecords?.()).toBe(0)
+  })
+
   test.each([
     ['lines', '{"id":"a","count":1}\n\n{"id":"b","count":2}\r\n'],
     ['array', ' [ {"id":"a","count":1},\n{"id":"b","count":2} ] '],
