@@ -54,13 +54,10 @@ describe.skipIf(why !== undefined)(
       rmSync(dir, { recursive: true, force: true })
     })
 
-    const connection = (passwordFile: string): object => ({
-      brokers: bed.secureBootstrap,
-      tls: { caFile: authority },
-      sasl: { mechanism: 'plain', username, passwordFile },
-    })
+    const byPassword = (passwordFile: string): object => ({ mechanism: 'plain', username, passwordFile })
+    const connection = (sasl: object): object => ({ brokers: bed.secureBootstrap, tls: { caFile: authority }, sasl })
 
-    function jobFile(name: string, passwordFile: string, { from = 'in', to = 'out' } = {}): string {
+    function jobFile(name: string, sasl: object, { from = 'in', to = 'out' } = {}): string {
       const path = join(dir, `${name}.yaml`)
       writeFileSync(
         path,
@@ -73,14 +70,14 @@ describe.skipIf(why !== undefined)(
             graph: [
               {
                 id: 'read',
-                source: { kafka: { ...connection(passwordFile), topic: from } },
+                source: { kafka: { ...connection(sasl), topic: from } },
                 schema: { n: 'long', name: 'string' },
               },
               { id: 'twice', from: 'read', map: { n: 'n * 2', name: 'name' } },
               {
                 id: 'write',
                 from: 'twice',
-                sink: { kafka: { ...connection(passwordFile), topic: to, transactionTimeout: '1m' } },
+                sink: { kafka: { ...connection(sasl), topic: to, transactionTimeout: '1m' } },
               },
             ],
           },
@@ -111,7 +108,7 @@ describe.skipIf(why !== undefined)(
     }
 
     test('when sessions end while a job runs, it authenticates again, and every row is written once', async () => {
-      job = startMillrace('run', jobFile('secure', join(dir, 'password')))
+      job = startMillrace('run', jobFile('secure', byPassword(join(dir, 'password'))))
       for (let session = 0; session < SESSIONS; session++) {
         const before = await committedEnds()
         const sessionEnd = Date.now() + SESSION_MS
@@ -135,6 +132,59 @@ describe.skipIf(why !== undefined)(
       expect(rows).toEqual(Array.from({ length: SESSIONS * ROWS }, (_, i) => ({ n: i * 2, name: `row ${i}` })))
     })
 
+    /** A token that is not signed, of a user and with an end. */
+    function tokenOf(user: string, lifeS: number): string {
+      const part = (content: object): string => Buffer.from(JSON.stringify(content)).toString('base64url')
+      const now = Math.floor(Date.now() / 1000)
+      return `${part({ alg: 'none' })}.${part({ sub: user, iat: now - 60, exp: now + lifeS })}.`
+    }
+
+    test('with a bearer token that is renewed on the way, sessions end and begin again, and every row is written once', async () => {
+      const file = join(dir, 'token')
+      writeFileSync(file, tokenOf(username, 3_600))
+      const login = { mechanism: 'oauthbearer', tokenFile: file }
+      const before = await committedEnds()
+      job = startMillrace('run', jobFile('bearer', login))
+      for (let session = 1; session <= SESSIONS; session++) {
+        const sessionEnd = Date.now() + SESSION_MS
+        await produce(session * 1_000_000)
+        writeFileSync(file, tokenOf(username, 3_600 + session))
+        await expect
+          .poll(async () => (await committedEnds()) - before >= session * ROWS && Date.now() > sessionEnd, {
+            timeout: 60_000,
+            interval: 200,
+          })
+          .toBe(true)
+      }
+      job.process.kill('SIGINT')
+      const { code, stdout, stderr } = await job.ended
+      expect({ code, trouble: /KAFKA_\w+|recovering/.exec(stdout + stderr)?.[0] }).toEqual({
+        code: 130,
+        trouble: undefined,
+      })
+      const found = (await committedLines(open, bed.bootstrap, 'out'))
+        .map((line) => (JSON.parse(line) as { n: number }).n / 2)
+        .filter((n) => n >= 1_000_000)
+        .sort((a, b) => a - b)
+      const sent = Array.from({ length: SESSIONS }, (_, session) =>
+        Array.from({ length: ROWS }, (_row, i) => (session + 1) * 1_000_000 + i),
+      )
+      expect(found).toEqual(sent.flat())
+    })
+
+    test('with a token that has expired, the job says so and not what it is', async () => {
+      const file = join(dir, 'expired')
+      const token = tokenOf(username, -30)
+      writeFileSync(file, token)
+      const { code, stdout, stderr } = await failedRun(
+        jobFile('expired', { mechanism: 'oauthbearer', tokenFile: file }),
+      )
+      expect(stderr).toMatch(/^millrace: KAFKA_AUTHENTICATION.*did not accept the token by SASL OAUTHBEARER/m)
+      expect(stderr).toContain('sasl.tokenFile')
+      expect(code).toBe(1)
+      expect(stdout + stderr).not.toContain(token)
+    }, 120_000)
+
     async function failedRun(file: string): Promise<Ended> {
       job = startMillrace('run', file)
       return job.ended
@@ -142,7 +192,7 @@ describe.skipIf(why !== undefined)(
 
     test('when the password is wrong, the job says so and not what it is, and ends after ten attempts', async () => {
       writeFileSync(join(dir, 'wrong'), 'hunter2')
-      const { code, stdout, stderr } = await failedRun(jobFile('refused', join(dir, 'wrong')))
+      const { code, stdout, stderr } = await failedRun(jobFile('refused', byPassword(join(dir, 'wrong'))))
       expect(stderr).toMatch(/refused: (?:deploying|recovering).*KAFKA_AUTHENTICATION: .*Invalid username or password/)
       expect(stderr).toMatch(
         /^millrace: KAFKA_AUTHENTICATION.*did not accept user "mill" by SASL PLAIN: .*Invalid username or password/m,
@@ -205,7 +255,7 @@ describe.skipIf(why !== undefined)(
       'when %s, the job ends and names topic and permission',
       async (_, topic, operation, user, topics) => {
         await permitOnly(topic, operation, user)
-        const { code, stderr } = await failedRun(jobFile(`no-${topic}`, join(dir, 'password'), topics))
+        const { code, stderr } = await failedRun(jobFile(`no-${topic}`, byPassword(join(dir, 'password')), topics))
         expect(stderr).toMatch(new RegExp(`KAFKA_NOT_AUTHORIZED.*${topic}`))
         expect(code).toBe(1)
       },

@@ -1,5 +1,5 @@
 import type { ConnectorDeclaration, Options } from '../../graph/connector-declaration.ts'
-import { checkPlainPassword, SINK_TABLE, toSinkOptions, type KafkaSinkOptions } from '../kafka/declaration.ts'
+import { checkSasl, SINK_TABLE, toSinkOptions, type KafkaSinkOptions } from '../kafka/declaration.ts'
 import { auth, checkAuth, type Auth } from '../kit/auth-option.ts'
 import { recordFormat } from '../kit/format-option.ts'
 import { isFields } from '../../model/fields.ts'
@@ -31,7 +31,7 @@ export const sinkOptions = new OptionSet(
     },
   },
   (values, written, report) => {
-    checkPlainPassword(values, written, report)
+    checkSasl(values, written, report)
     if (written['topic'] !== undefined && written['brokers'] === undefined) report('brokers', 'is needed beside topic')
     if (written['brokers'] !== undefined && written['topic'] === undefined) report('topic', 'is needed beside brokers')
   },

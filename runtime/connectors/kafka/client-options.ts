@@ -3,7 +3,7 @@ import type { SecretFiles } from '../../ports/files.ts'
 import { readTlsMaterial } from '../../ports/tls-material.ts'
 import { allowedHosts } from '../kit/allowed-hosts.ts'
 import { checkHost, type KafkaClientOptions, type KafkaCredentials } from './client.ts'
-import type { KafkaSecurity } from './declaration.ts'
+import type { KafkaLogin, KafkaSecurity } from './declaration.ts'
 
 /**
  * Reads what a client needs beside addresses, once for a good error at the start; the client reads it again for each
@@ -25,20 +25,31 @@ export async function clientOptions(
 async function readCredentials({ tls, sasl }: KafkaSecurity, secrets: SecretFiles): Promise<KafkaCredentials> {
   return {
     ...(tls === false ? {} : { tls: await readTlsMaterial(tls, secrets) }),
-    ...(sasl === undefined ? {} : await readPassword(sasl, secrets)),
+    ...(sasl === undefined ? {} : await readLogin(sasl, secrets)),
   }
 }
 
-async function readPassword(
-  { mechanism, username, passwordFile }: NonNullable<KafkaSecurity['sasl']>,
+async function readLogin(
+  login: KafkaLogin,
   secrets: SecretFiles,
 ): Promise<Pick<KafkaCredentials, 'sasl' | 'allowedHosts'>> {
+  const file = login.mechanism === 'OAUTHBEARER' ? login.tokenFile : login.passwordFile
+  const secret = await readSecret(file, secrets)
+  const sasl =
+    login.mechanism === 'OAUTHBEARER'
+      ? { mechanism: login.mechanism, token: secret.text }
+      : { mechanism: login.mechanism, username: login.username, password: secret.text }
+  return { sasl, ...(secret.hosts === undefined ? {} : { allowedHosts: secret.hosts }) }
+}
+
+async function readSecret(
+  file: string,
+  secrets: SecretFiles,
+): Promise<{ text: string; hosts: readonly string[] | undefined }> {
   try {
-    const password = (await secrets.read(passwordFile)).replace(/\r?\n$/, '')
-    const hosts = await allowedHosts(passwordFile, secrets)
-    return { sasl: { mechanism, username, password }, ...(hosts === undefined ? {} : { allowedHosts: hosts }) }
+    return { text: (await secrets.read(file)).replace(/\r?\n$/, ''), hosts: await allowedHosts(file, secrets) }
   } catch (cause) {
-    throw new MillraceError('KAFKA_PASSWORD_UNREADABLE', `cannot read the Kafka password from ${passwordFile}`, {
+    throw new MillraceError('KAFKA_PASSWORD_UNREADABLE', `cannot read the Kafka password or token from ${file}`, {
       domain: 'user',
       cause,
       hint: 'Mount the Secret at this path.',

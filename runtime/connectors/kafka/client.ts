@@ -55,8 +55,10 @@ export interface KafkaClientOptions {
 
 export interface KafkaCredentials {
   tls?: TlsMaterial
-  sasl?: { mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512'; username: string; password: string }
-  /** The only hosts that the password may be shown to; absent: any that the job or a broker names. */
+  sasl?:
+    | { mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512'; username: string; password: string }
+    | { mechanism: 'OAUTHBEARER'; token: string }
+  /** The only hosts that password or token may be shown to; absent: any that the job or a broker names. */
   allowedHosts?: readonly string[]
 }
 
@@ -65,7 +67,7 @@ export function checkHost({ allowedHosts }: KafkaCredentials, address: string): 
   if (allowedHosts === undefined || isAllowedHost(allowedHosts, address)) return
   throw new MillraceError(
     'KAFKA_HOST_FORBIDDEN',
-    `the password may not be sent to ${address}: its Secret allows ${allowedHosts.join(', ') || 'no host'}`,
+    `the Secret of sasl may not be sent to ${address}: it allows ${allowedHosts.join(', ') || 'no host'}`,
     { domain: 'user', hint: 'the key allowed-hosts of the Secret says where it may go' },
   )
 }

@@ -13,16 +13,21 @@ import { readPattern } from '../../expressions/pattern-syntax.ts'
 import { metadataFieldsOf, valueSchema } from '../kit/metadata-fields.ts'
 import { kafkaMetadataProblems, type MetadataFields } from './declared/metadata-fields.ts'
 import { fieldsBesideValue, sinkFieldProblems, writtenSchema } from './declared/sink-fields.ts'
-import type { Isolation, KafkaCredentials } from './client.ts'
+import type { Isolation } from './client.ts'
 import type { WritableCodec } from './compression.ts'
 
 export type StartFrom = { kind: 'earliest' } | { kind: 'latest' } | { kind: 'timestamp'; time: number }
 
-/** The security of a connection; the password is read from its file when connecting and never kept in a spec. */
+/** The security of a connection; password or token is read from its file when connecting and never kept in a spec. */
 export interface KafkaSecurity {
   tls: false | TlsFiles
-  sasl?: { mechanism: NonNullable<KafkaCredentials['sasl']>['mechanism']; username: string; passwordFile: string }
+  sasl?: KafkaLogin
 }
+
+/** Where the secret of a login lies: a password, or a token that some other program renews. */
+export type KafkaLogin =
+  | { mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512'; username: string; passwordFile: string }
+  | { mechanism: 'OAUTHBEARER'; tokenFile: string }
 
 /** Where the brokers are and how to connect to them. */
 export interface KafkaConnectionOptions {
@@ -131,38 +136,66 @@ const CONNECTION = {
   sasl: {
     type: mapping({
       mechanism: {
-        type: choice('plain', 'scram-sha-256', 'scram-sha-512'),
+        type: choice('plain', 'scram-sha-256', 'scram-sha-512', 'oauthbearer'),
         default: 'scram-sha-512',
         doc: 'How the job authenticates.',
       },
-      username: { type: text, required: 'the Kafka user of the job', doc: 'The Kafka user of the job.' },
+      username: { type: text, doc: 'The Kafka user of the job; a token says itself whose it is.' },
       passwordFile: {
         type: secretFile,
-        required: 'the path of a mounted Secret',
         secret: true,
         doc: 'The path of a mounted Secret with the password; it is read when connecting.',
+      },
+      tokenFile: {
+        type: secretFile,
+        secret: true,
+        doc: 'The path of a mounted token for `oauthbearer`, such as a projected service account token; it is read when connecting and whenever the broker wants a session renewed.',
       },
       insecure: {
         type: flag,
         default: false,
-        doc: 'Lets `plain` send the password without TLS, where everybody on the way can read it.',
+        doc: 'Lets `plain` send the password, and `oauthbearer` the token, without TLS, where everybody on the way can read it.',
       },
     }),
     doc: 'Authentication; the job connects without it when it is absent.',
   },
 } as const
 
-/** SASL/PLAIN is the password itself (RFC 4616). On its way to the same machine nobody else can read it. */
-export function checkPlainPassword(
+/** A rule of option sets with the options of a connection. */
+export function checkSasl(
   { brokers, tls: encrypts, sasl }: ValuesSoFar<typeof CONNECTION>,
   _written: Options,
   report: ReportOption,
 ): void {
-  const isReadable = sasl?.mechanism === 'plain' && encrypts === false && !sasl.insecure
+  if (sasl === undefined) return
+  const needed = sasl.mechanism === 'oauthbearer' ? (['tokenFile'] as const) : (['username', 'passwordFile'] as const)
+  const foreign = sasl.mechanism === 'oauthbearer' ? (['username', 'passwordFile'] as const) : (['tokenFile'] as const)
+  for (const name of needed)
+    if (sasl[name] === undefined) report(`sasl.${name}`, `is required with mechanism: ${sasl.mechanism}`)
+  for (const name of foreign)
+    if (sasl[name] !== undefined) report(`sasl.${name}`, `has no meaning with mechanism: ${sasl.mechanism}`)
+  checkReadable({ brokers, encrypts, sasl }, report)
+}
+
+/** SASL/PLAIN is the password itself (RFC 4616), OAUTHBEARER the token (RFC 7628). To the same machine nobody reads it. */
+function checkReadable(
+  {
+    brokers,
+    encrypts,
+    sasl: { mechanism, insecure },
+  }: {
+    brokers: readonly string[] | undefined
+    encrypts: false | TlsFiles | undefined
+    sasl: { mechanism: string; insecure: boolean }
+  },
+  report: ReportOption,
+): void {
+  const isReadable = (mechanism === 'plain' || mechanism === 'oauthbearer') && encrypts === false && !insecure
   if (!isReadable || (brokers !== undefined && brokers.every(isLoopback))) return
+  const secret = mechanism === 'plain' ? 'password' : 'token'
   report(
     'sasl.mechanism',
-    'is plain and tls is false: the password would travel as it is',
+    `is ${mechanism} and tls is false: the ${secret} would travel as it is`,
     'write tls: true, take scram-sha-512, or write sasl.insecure: true where the network is trusted',
   )
 }
@@ -220,7 +253,7 @@ export const sourceOptions = new OptionSet(
     },
   },
   (values, written, report) => {
-    checkPlainPassword(values, written, report)
+    checkSasl(values, written, report)
     const ways = ['topic', 'topics', 'topicPattern'].filter((name) => written[name] !== undefined)
     const [first, second] = ways
     if (first === undefined) report('topic', 'is required: the name of a topic')
@@ -275,11 +308,11 @@ const BESIDE_VALUE = {
   },
 } as const
 
-export const sinkOptions = new OptionSet({ ...SINK_TABLE, ...BESIDE_VALUE }, checkPlainPassword)
+export const sinkOptions = new OptionSet({ ...SINK_TABLE, ...BESIDE_VALUE }, checkSasl)
 
 export const deadLetterOptions = new OptionSet(
   { ...CONNECTION, topic: { ...TOPIC, doc: 'The topic for the dead letters; it must exist.' } },
-  checkPlainPassword,
+  checkSasl,
 )
 
 export const declaration: ConnectorDeclaration = {
@@ -360,8 +393,14 @@ export function readDeadLetterOptions(options: Options): KafkaDeadLetterOptions 
 
 function securityOf({ tls: encrypts, sasl }: Pick<OptionValues<typeof CONNECTION>, 'tls' | 'sasl'>): KafkaSecurity {
   if (sasl === undefined) return { tls: encrypts }
-  const { mechanism, username, passwordFile } = sasl
-  return { tls: encrypts, sasl: { mechanism: MECHANISMS[mechanism], username, passwordFile } }
+  const { mechanism, username = '', passwordFile = '', tokenFile = '' } = sasl
+  return {
+    tls: encrypts,
+    sasl:
+      mechanism === 'oauthbearer'
+        ? { mechanism: 'OAUTHBEARER', tokenFile }
+        : { mechanism: MECHANISMS[mechanism], username, passwordFile },
+  }
 }
 
 function isLoopback(broker: string): boolean {

@@ -139,19 +139,21 @@ function securityOf({ key, certificate, username, password, sessionMs }: KafkaSe
   const settings = {
     'ssl.keystore.type': 'PEM',
     'ssl.keystore.location': store,
-    'sasl.enabled.mechanisms': 'PLAIN',
+    'sasl.enabled.mechanisms': 'PLAIN,OAUTHBEARER',
     'connections.max.reauth.ms': String(sessionMs),
     'plain.sasl.jaas.config': `org.apache.kafka.common.security.plain.PlainLoginModule required user_${username}="${password}";`,
   }
+  // Kafka's own check of tokens that are not signed: their owner and their end count
+  const tokens =
+    'oauthbearer.sasl.jaas.config=org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker";'
   // rules of access hold for users; whoever comes by the open listener may do all
   const access = [
     'authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer',
     'super.users=User:ANONYMOUS',
     'allow.everyone.if.no.acl.found=true',
   ]
-  return [...Object.entries(settings).map(([name, value]) => `listener.name.secure.${name}=${value}`), ...access].join(
-    '\n',
-  )
+  const listener = Object.entries(settings).map(([name, value]) => `${name}=${value}`)
+  return [...[...listener, tokens].map((setting) => `listener.name.secure.${setting}`), ...access].join('\n')
 }
 
 async function isUp(broker: TiedProcess, dir: string, port: number): Promise<boolean> {

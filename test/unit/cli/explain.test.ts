@@ -70,7 +70,7 @@ test('the options of a connector are shown by role, those of mappings with their
   const { code, out } = explainedConnector('kafka', 'text')
   expect(code).toBe(0)
   expect(out).toContain('Sink: sink: { kafka: … }')
-  expect(out).toContain('sasl.passwordFile: text (secret), required')
+  expect(out).toContain('sasl.passwordFile: text (secret)')
 })
 
 test('for programs the options of a connector are one JSON value', () => {

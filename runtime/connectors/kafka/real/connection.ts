@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import type * as PlatformaticKafka from '@platformatic/kafka'
 import type { Connection, ConnectionOptions, Writer } from '@platformatic/kafka'
+import { clipped } from '../../../model/clipped.ts'
 import { MillraceError } from '../../../model/errors.ts'
 import { withoutSecrets } from '../../../model/redacted.ts'
 import { checkHost, KafkaBrokerError } from '../client.ts'
@@ -89,7 +90,7 @@ export class KafkaConnection {
     })
     const connection = new platformatic.Connection(
       this.#options.clientId,
-      connectionOptions(this.#host, credentials, async () => (await this.#credentials()).sasl?.password ?? ''),
+      connectionOptions(this.#host, credentials, async () => secretOf(await this.#credentials()), platformatic),
     )
     // Without a listener an 'error' would end the process; what matters arrives through the requests.
     connection.on('error', () => {
@@ -134,13 +135,17 @@ export class KafkaConnection {
 
   /** Not the author's mistake for certain: while a password is being changed its file or the broker may be behind. */
   #unauthenticated(refusal: string, { sasl }: KafkaCredentials): MillraceError {
-    const { mechanism, username, password } = sasl ?? { mechanism: 'none', username: '', password: '' }
+    const hasToken = sasl?.mechanism === 'OAUTHBEARER'
+    const who = sasl === undefined || hasToken ? 'the token' : `user ${JSON.stringify(sasl.username)}`
+    const words = withoutSecrets(refusal, [secretOf({ ...(sasl === undefined ? {} : { sasl }) })])
     return new MillraceError(
       'KAFKA_AUTHENTICATION',
-      `the Kafka at ${this.address} did not accept user ${JSON.stringify(username)} by SASL ${mechanism}: ${withoutSecrets(refusal, [password])}`,
+      `the Kafka at ${this.address} did not accept ${who} by SASL ${sasl?.mechanism ?? 'none'}: ${words}`,
       {
         domain: 'dependency',
-        hint: 'Check sasl.mechanism, sasl.username and what the file at sasl.passwordFile holds.',
+        hint: hasToken
+          ? 'Check whether the token in the file at sasl.tokenFile has expired, and who may issue tokens for this Kafka.'
+          : 'Check sasl.mechanism, sasl.username and what the file at sasl.passwordFile holds.',
       },
     )
   }
@@ -173,10 +178,15 @@ async function untilAuthenticated(connection: Connection): Promise<void> {
   }
 }
 
+function secretOf({ sasl }: KafkaCredentials): string {
+  return sasl === undefined ? '' : 'token' in sasl ? sasl.token : sasl.password
+}
+
 function connectionOptions(
   host: string,
   { tls, sasl }: KafkaCredentials,
-  password: () => Promise<string>,
+  secret: () => Promise<string>,
+  platformatic: Platformatic,
 ): ConnectionOptions {
   // an address is not told as a server's name (RFC 6066, section 3); the certificate is checked against it all the same
   const tlsServerName = isIP(host) === 0
@@ -185,7 +195,26 @@ function connectionOptions(
     requestTimeout: REQUEST_TIMEOUT_MS,
     maxInflights: 16,
     ...(tls === undefined ? {} : { tls, tlsServerName }),
-    ...(sasl === undefined ? {} : { sasl: { ...sasl, password } }),
+    ...(sasl === undefined ? {} : { sasl: { ...sasl, ...secretOption(sasl, secret, platformatic) } }),
+  }
+}
+
+/**
+ * A broker that refuses a token answers with success and its reason, and waits for one byte more before it fails (RFC
+ * 7628, 3.2.3): the reason is the refusal.
+ */
+function secretOption(
+  sasl: NonNullable<KafkaCredentials['sasl']>,
+  secret: () => Promise<string>,
+  { AuthenticationError }: Platformatic,
+): Partial<NonNullable<ConnectionOptions['sasl']>> {
+  if (sasl.mechanism !== 'OAUTHBEARER') return { password: secret }
+  return {
+    token: secret,
+    authBytesValidator: (reason, done) => {
+      if (reason.length === 0) done(null, reason)
+      else done(new AuthenticationError(clipped(reason.toString('utf8'))))
+    },
   }
 }
 
