@@ -1,4 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { AclOperationTypes, AclPermissionTypes, AclResourceTypes, Kafka, logLevel, ResourcePatternTypes } from 'kafkajs'
@@ -24,6 +26,7 @@ describe.skipIf(why !== undefined)(
     let bed: KafkaBed
     let open: Kafka
     let job: StartedMillrace | undefined
+    const servers: Server[] = []
 
     beforeAll(async () => {
       const { key, certificate } = await makeCertificate('127.0.0.1')
@@ -50,6 +53,7 @@ describe.skipIf(why !== undefined)(
     })
     afterAll(async () => {
       job?.process.kill('SIGKILL')
+      for (const server of servers) server.close()
       await bed?.stop()
       rmSync(dir, { recursive: true, force: true })
     })
@@ -139,51 +143,105 @@ describe.skipIf(why !== undefined)(
       return `${part({ alg: 'none' })}.${part({ sub: user, iat: now - 60, exp: now + lifeS })}.`
     }
 
-    test('with a bearer token that is renewed on the way, sessions end and begin again, and every row is written once', async () => {
-      const file = join(dir, 'token')
-      writeFileSync(file, tokenOf(username, 3_600))
-      const login = { mechanism: 'oauthbearer', tokenFile: file }
-      const before = await committedEnds()
-      job = startMillrace('run', jobFile('bearer', login))
-      for (let session = 1; session <= SESSIONS; session++) {
-        const sessionEnd = Date.now() + SESSION_MS
-        await produce(session * 1_000_000)
-        writeFileSync(file, tokenOf(username, 3_600 + session))
-        await expect
-          .poll(async () => (await committedEnds()) - before >= session * ROWS && Date.now() > sessionEnd, {
-            timeout: 60_000,
-            interval: 200,
-          })
-          .toBe(true)
-      }
-      job.process.kill('SIGINT')
-      const { code, stdout, stderr } = await job.ended
-      expect({ code, trouble: /KAFKA_\w+|recovering/.exec(stdout + stderr)?.[0] }).toEqual({
-        code: 130,
-        trouble: undefined,
+    /** An authorization server whose tokens are to be renewed after a second. */
+    async function tokenServer(clientSecret: string): Promise<{ url: string; given: () => number }> {
+      let given = 0
+      const server = createServer((request, response) => {
+        const login = Buffer.from(request.headers.authorization?.replace('Basic ', '') ?? '', 'base64').toString()
+        if (login === `job:${clientSecret}`) {
+          given += 1
+          response.end(JSON.stringify({ access_token: tokenOf(username, 3_600 + given), expires_in: 1 }))
+        } else response.writeHead(401).end('{"error":"invalid_client","error_description":"no such client"}')
       })
-      const found = (await committedLines(open, bed.bootstrap, 'out'))
-        .map((line) => (JSON.parse(line) as { n: number }).n / 2)
-        .filter((n) => n >= 1_000_000)
-        .sort((a, b) => a - b)
-      const sent = Array.from({ length: SESSIONS }, (_, session) =>
-        Array.from({ length: ROWS }, (_row, i) => (session + 1) * 1_000_000 + i),
-      )
-      expect(found).toEqual(sent.flat())
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+      servers.push(server)
+      return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/token`, given: () => given }
+    }
+
+    const fromFile = async (): Promise<{ login: object; renew: (round: number) => void }> => {
+      const file = join(dir, 'token')
+      const renew = (round: number): void => {
+        writeFileSync(file, tokenOf(username, 3_600 + round))
+      }
+      renew(0)
+      return { login: { mechanism: 'oauthbearer', tokenFile: file }, renew }
+    }
+    const fromEndpoint = async (): Promise<{ login: object; renew: (round: number) => void }> => {
+      writeFileSync(join(dir, 'client-secret'), 's3cret')
+      const { url, given } = await tokenServer('s3cret')
+      const tokenEndpoint = { url, clientId: 'job', clientSecretFile: join(dir, 'client-secret'), scope: 'kafka' }
+      return {
+        login: { mechanism: 'oauthbearer', tokenEndpoint },
+        renew: (round) => {
+          if (round === SESSIONS) expect(given()).toBeGreaterThan(2)
+        },
+      }
+    }
+
+    test.each([
+      ['a file', 1, fromFile],
+      ['a token endpoint', 10, fromEndpoint],
+    ] as const)(
+      'with bearer tokens of %s, sessions end and begin again, and every row is written once',
+      async (_from, start, tokens) => {
+        const { login, renew } = await tokens()
+        const before = await committedEnds()
+        job = startMillrace('run', jobFile(`bearer-${start}`, login))
+        for (let session = 1; session <= SESSIONS; session++) {
+          const sessionEnd = Date.now() + SESSION_MS
+          await produce((start + session) * 1_000_000)
+          renew(session)
+          await expect
+            .poll(async () => (await committedEnds()) - before >= session * ROWS && Date.now() > sessionEnd, {
+              timeout: 60_000,
+              interval: 200,
+            })
+            .toBe(true)
+        }
+        job.process.kill('SIGINT')
+        const { code, stdout, stderr } = await job.ended
+        expect({ code, trouble: /KAFKA_\w+|recovering/.exec(stdout + stderr)?.[0] }).toEqual({
+          code: 130,
+          trouble: undefined,
+        })
+        const found = (await committedLines(open, bed.bootstrap, 'out'))
+          .map((line) => (JSON.parse(line) as { n: number }).n / 2)
+          .filter((n) => n >= start * 1_000_000 && n < (start + 5) * 1_000_000)
+          .sort((a, b) => a - b)
+        const sent = Array.from({ length: SESSIONS }, (_, session) =>
+          Array.from({ length: ROWS }, (_row, i) => (start + session + 1) * 1_000_000 + i),
+        )
+        expect(found).toEqual(sent.flat())
+      },
+    )
+
+    test('when the token endpoint refuses the client, the job says so in its words and not what the secret is', async () => {
+      const { url } = await tokenServer('another')
+      writeFileSync(join(dir, 'client-secret'), 's3cret-1')
+      const tokenEndpoint = { url, clientId: 'job', clientSecretFile: join(dir, 'client-secret') }
+      const told = await firstRefusal(jobFile('unknown', { mechanism: 'oauthbearer', tokenEndpoint }))
+      expect(told).toMatch(/KAFKA_TOKEN_REFUSED.*status 401, invalid_client: no such client/)
+      expect(told).not.toContain('s3cret-1')
     })
 
     test('with a token that has expired, the job says so and not what it is', async () => {
       const file = join(dir, 'expired')
       const token = tokenOf(username, -30)
       writeFileSync(file, token)
-      const { code, stdout, stderr } = await failedRun(
-        jobFile('expired', { mechanism: 'oauthbearer', tokenFile: file }),
-      )
-      expect(stderr).toMatch(/^millrace: KAFKA_AUTHENTICATION.*did not accept the token by SASL OAUTHBEARER/m)
-      expect(stderr).toContain('sasl.tokenFile')
-      expect(code).toBe(1)
-      expect(stdout + stderr).not.toContain(token)
-    }, 120_000)
+      const told = await firstRefusal(jobFile('expired', { mechanism: 'oauthbearer', tokenFile: file }))
+      expect(told).toMatch(/KAFKA_AUTHENTICATION.*did not accept the token by SASL OAUTHBEARER/)
+      expect(told).not.toContain(token)
+    })
+
+    /** What a run has said by the time that it tells of the first refusal. */
+    async function firstRefusal(file: string): Promise<string> {
+      const run = startMillrace('run', file)
+      job = run
+      await expect.poll(() => run.stderr(), { timeout: 60_000, interval: 200 }).toMatch(/ KAFKA_\w+:/)
+      run.process.kill('SIGKILL')
+      await run.ended
+      return run.stdout() + run.stderr()
+    }
 
     async function failedRun(file: string): Promise<Ended> {
       job = startMillrace('run', file)

@@ -1,9 +1,13 @@
 import { MillraceError } from '../../model/errors.ts'
 import type { SecretFiles } from '../../ports/files.ts'
+import type { Ports } from '../../ports/ports.ts'
 import { readTlsMaterial } from '../../ports/tls-material.ts'
 import { allowedHosts } from '../kit/allowed-hosts.ts'
 import { checkHost, type KafkaClientOptions, type KafkaCredentials } from './client.ts'
 import type { KafkaLogin, KafkaSecurity } from './declaration.ts'
+import { EndpointTokens } from './token-endpoint.ts'
+
+type LoginPorts = Pick<Ports, 'clock' | 'httpClient' | 'secretFiles'>
 
 /**
  * Reads what a client needs beside addresses, once for a good error at the start; the client reads it again for each
@@ -13,27 +17,38 @@ export async function clientOptions(
   brokers: readonly string[],
   security: KafkaSecurity,
   clientId: string,
-  secrets: SecretFiles,
+  ports: LoginPorts,
 ): Promise<KafkaClientOptions> {
   if (security.tls === false && security.sasl === undefined) return { brokers, clientId }
-  const credentials = (): Promise<KafkaCredentials> => readCredentials(security, secrets)
+  const { sasl } = security
+  const tokens =
+    sasl?.mechanism === 'OAUTHBEARER' && 'endpoint' in sasl.token
+      ? new EndpointTokens(sasl.token.endpoint, ports)
+      : undefined
+  const credentials = (): Promise<KafkaCredentials> => readCredentials(security, ports.secretFiles, tokens)
   const now = await credentials()
   for (const broker of brokers) checkHost(now, broker)
   return { brokers, clientId, credentials }
 }
 
-async function readCredentials({ tls, sasl }: KafkaSecurity, secrets: SecretFiles): Promise<KafkaCredentials> {
+async function readCredentials(
+  { tls, sasl }: KafkaSecurity,
+  secrets: SecretFiles,
+  tokens: EndpointTokens | undefined,
+): Promise<KafkaCredentials> {
   return {
     ...(tls === false ? {} : { tls: await readTlsMaterial(tls, secrets) }),
-    ...(sasl === undefined ? {} : await readLogin(sasl, secrets)),
+    ...(sasl === undefined ? {} : await readLogin(sasl, secrets, tokens)),
   }
 }
 
 async function readLogin(
   login: KafkaLogin,
   secrets: SecretFiles,
+  tokens: EndpointTokens | undefined,
 ): Promise<Pick<KafkaCredentials, 'sasl' | 'allowedHosts'>> {
-  const file = login.mechanism === 'OAUTHBEARER' ? login.tokenFile : login.passwordFile
+  if (tokens !== undefined) return { sasl: { mechanism: 'OAUTHBEARER', token: await tokens.token() } }
+  const file = login.mechanism !== 'OAUTHBEARER' ? login.passwordFile : 'file' in login.token ? login.token.file : ''
   const secret = await readSecret(file, secrets)
   const sasl =
     login.mechanism === 'OAUTHBEARER'

@@ -29,7 +29,7 @@ async function openKafkaDeadLetters(
   { ports, slot, stopping, reportTrouble }: DeadLetterContext,
 ): Promise<DeadLetters> {
   await loadBatchCodecs()
-  const client = connect(await clientOptions(brokers, security, 'millrace-dead-letters', ports.secretFiles))
+  const client = connect(await clientOptions(brokers, security, 'millrace-dead-letters', ports))
   const environment: RetryEnvironment = {
     clock: ports.clock,
     rng: ports.rng,

@@ -6,6 +6,8 @@ import type { TlsFiles } from '../../model/tls-files.ts'
 import { fieldsByHeader } from '../kit/fields-by-header.ts'
 import { formatProblems, recordFormat, timestampFormat } from '../kit/format-option.ts'
 import { hostList } from '../kit/host-list.ts'
+import { httpUrl } from '../kit/url-option.ts'
+import type { TokenEndpoint } from './token-endpoint.ts'
 import { mapping, OptionSet, type OptionValues, type ValuesSoFar } from '../kit/option-set.ts'
 import { choice, count, duration, flag, secretFile, shown, text, type OptionType } from '../kit/option-types.ts'
 import { tls } from '../kit/tls-option.ts'
@@ -24,10 +26,10 @@ export interface KafkaSecurity {
   sasl?: KafkaLogin
 }
 
-/** Where the secret of a login lies: a password, or a token that some other program renews. */
+/** Where the secret of a login comes from: the file of a password, that of a token, or a server that gives tokens. */
 export type KafkaLogin =
   | { mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512'; username: string; passwordFile: string }
-  | { mechanism: 'OAUTHBEARER'; tokenFile: string }
+  | { mechanism: 'OAUTHBEARER'; token: { file: string } | { endpoint: TokenEndpoint } }
 
 /** Where the brokers are and how to connect to them. */
 export interface KafkaConnectionOptions {
@@ -151,6 +153,21 @@ const CONNECTION = {
         secret: true,
         doc: 'The path of a mounted token for `oauthbearer`, such as a projected service account token; it is read when connecting and whenever the broker wants a session renewed.',
       },
+      tokenEndpoint: {
+        type: mapping({
+          url: { type: httpUrl, required: 'the address of the token endpoint', doc: 'The token endpoint.' },
+          clientId: { type: text, required: 'the id of the client', doc: 'The id of the client.' },
+          clientSecretFile: {
+            type: secretFile,
+            required: 'the path of a mounted Secret',
+            secret: true,
+            doc: 'The path of a mounted Secret with the secret of the client. The key `allowed-hosts` of the Secret says where it may go.',
+          },
+          scope: { type: text, doc: 'The scope that is asked for.' },
+          tls: { type: tls, default: false, doc: 'For https: whom to trust and who the client is.' },
+        }),
+        doc: 'A server that gives tokens for `oauthbearer` to the job by client credentials (OAuth 2.0); it is asked again before a token ends.',
+      },
       insecure: {
         type: flag,
         default: false,
@@ -168,12 +185,18 @@ export function checkSasl(
   report: ReportOption,
 ): void {
   if (sasl === undefined) return
-  const needed = sasl.mechanism === 'oauthbearer' ? (['tokenFile'] as const) : (['username', 'passwordFile'] as const)
-  const foreign = sasl.mechanism === 'oauthbearer' ? (['username', 'passwordFile'] as const) : (['tokenFile'] as const)
-  for (const name of needed)
-    if (sasl[name] === undefined) report(`sasl.${name}`, `is required with mechanism: ${sasl.mechanism}`)
-  for (const name of foreign)
-    if (sasl[name] !== undefined) report(`sasl.${name}`, `has no meaning with mechanism: ${sasl.mechanism}`)
+  const { mechanism, tokenFile, tokenEndpoint } = sasl
+  const hasToken = mechanism === 'oauthbearer'
+  for (const name of ['username', 'passwordFile'] as const) {
+    if (!hasToken && sasl[name] === undefined) report(`sasl.${name}`, `is required with mechanism: ${mechanism}`)
+    if (hasToken && sasl[name] !== undefined) report(`sasl.${name}`, `has no meaning with mechanism: ${mechanism}`)
+  }
+  for (const name of ['tokenFile', 'tokenEndpoint'] as const)
+    if (!hasToken && sasl[name] !== undefined) report(`sasl.${name}`, `has no meaning with mechanism: ${mechanism}`)
+  if (hasToken && (tokenFile === undefined) === (tokenEndpoint === undefined))
+    report('sasl', 'needs either tokenFile or tokenEndpoint with mechanism: oauthbearer')
+  if (tokenEndpoint !== undefined && !sasl.insecure && /^http:/i.test(tokenEndpoint.url) && !isLocal(tokenEndpoint.url))
+    report('sasl.tokenEndpoint.url', 'is http: the secret of the client would travel as it is', 'take https')
   checkReadable({ brokers, encrypts, sasl }, report)
 }
 
@@ -393,14 +416,29 @@ export function readDeadLetterOptions(options: Options): KafkaDeadLetterOptions 
 
 function securityOf({ tls: encrypts, sasl }: Pick<OptionValues<typeof CONNECTION>, 'tls' | 'sasl'>): KafkaSecurity {
   if (sasl === undefined) return { tls: encrypts }
-  const { mechanism, username = '', passwordFile = '', tokenFile = '' } = sasl
+  const { mechanism, username = '', passwordFile = '', tokenFile = '', tokenEndpoint } = sasl
   return {
     tls: encrypts,
     sasl:
       mechanism === 'oauthbearer'
-        ? { mechanism: 'OAUTHBEARER', tokenFile }
+        ? {
+            mechanism: 'OAUTHBEARER',
+            token: tokenEndpoint === undefined ? { file: tokenFile } : { endpoint: endpointOf(tokenEndpoint) },
+          }
         : { mechanism: MECHANISMS[mechanism], username, passwordFile },
   }
+}
+
+function endpointOf({
+  tls: files,
+  ...endpoint
+}: Omit<TokenEndpoint, 'tls'> & { tls: false | TlsFiles }): TokenEndpoint {
+  return { ...endpoint, tls: files === false ? undefined : files }
+}
+
+function isLocal(url: string): boolean {
+  const { host, port: named } = new URL(url)
+  return isLoopback(named === '' ? `${host}:80` : host)
 }
 
 function isLoopback(broker: string): boolean {

@@ -88,9 +88,7 @@ export class KafkaSinkWriter implements SinkWriter {
     const { ports, jobUid, predecessors, operatorId, slot, attempt } = this.#context
     const { brokers, security, topic, transactionTimeoutMs, compression } = this.#options
     await loadBatchCodecs()
-    const client = this.#connect(
-      await clientOptions(brokers, security, `millrace-${operatorId}-${slot}`, ports.secretFiles),
-    )
+    const client = this.#connect(await clientOptions(brokers, security, `millrace-${operatorId}-${slot}`, ports))
     this.#client = client
     const trouble = new TroubleReporter(ports.clock, (error) => {
       this.#context.reportTrouble(error)

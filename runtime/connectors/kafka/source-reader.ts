@@ -74,12 +74,7 @@ export class KafkaSourceReader implements SourceReader {
     if (this.isFinished()) return
     const { ports, operatorId, slot } = this.#context
     const client = this.#connect(
-      await clientOptions(
-        this.#options.brokers,
-        this.#options.security,
-        `millrace-${operatorId}-${slot}`,
-        ports.secretFiles,
-      ),
+      await clientOptions(this.#options.brokers, this.#options.security, `millrace-${operatorId}-${slot}`, ports),
     )
     this.#client = client
     this.#scanner = await this.#openScanner()

@@ -33,7 +33,7 @@ export class KafkaSplitEnumerator implements SplitEnumerator {
     const { ports } = this.#context
     const { brokers, security } = this.#options
     const client = (this.#client ??= this.#connect(
-      await clientOptions(brokers, security, `millrace-${this.#context.operatorId}`, ports.secretFiles),
+      await clientOptions(brokers, security, `millrace-${this.#context.operatorId}`, ports),
     ))
     const trouble = new TroubleReporter(ports.clock, (error) => {
       this.#context.reportTrouble(error)

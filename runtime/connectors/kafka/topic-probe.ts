@@ -17,7 +17,7 @@ export async function probeTopic(
   { brokers, security, topic, createTopic }: KafkaSinkOptions,
   connect: KafkaConnect,
 ): Promise<string> {
-  const client = connect(await clientOptions(brokers, security, `millrace-${operatorId}`, ports.secretFiles))
+  const client = connect(await clientOptions(brokers, security, `millrace-${operatorId}`, ports))
   const trouble = new TroubleReporter(ports.clock, reportTrouble)
   const policy = kafkaRetryPolicy(client.bootstrap)
   try {

@@ -6,6 +6,8 @@ import { makeCertificate } from '../../../../../embedded/credentials.ts'
 import { isAllowedHost } from '../../../../../runtime/model/allowed-hosts.ts'
 import { clientOptions } from '../../../../../runtime/connectors/kafka/client-options.ts'
 import type { KafkaClientOptions } from '../../../../../runtime/connectors/kafka/client.ts'
+import type { Ports } from '../../../../../runtime/ports/ports.ts'
+import { quietPorts } from '../../../../harness/source-context.ts'
 import { readSinkOptions, type KafkaSecurity } from '../../../../../runtime/connectors/kafka/declaration.ts'
 import { connectKafka } from '../../../../../runtime/connectors/kafka/real/client.ts'
 import type { SecretFiles } from '../../../../../runtime/ports/files.ts'
@@ -25,6 +27,10 @@ function secretOf(keys: Record<string, string>): SecretFiles {
         : Promise.resolve(text)
     },
   }
+}
+
+function portsWith(secretFiles: SecretFiles): Ports {
+  return { ...quietPorts(), secretFiles }
 }
 
 async function listening(server: Server): Promise<string> {
@@ -48,7 +54,7 @@ describe('the credentials of a Kafka client', () => {
       '/secrets/kafka/allowed-hosts': 'kafka.prod\n*.kafka.svc:9092, other:1\n',
     })
     const options = (brokers: string[]): Promise<KafkaClientOptions> =>
-      clientOptions(brokers, securityOf(SASL), 'c', secret)
+      clientOptions(brokers, securityOf(SASL), 'c', portsWith(secret))
     const { credentials } = await options(['kafka.prod:9092', 'b-0.kafka.svc:9092'])
     expect(await credentials?.()).toMatchObject({ sasl: { mechanism: 'SCRAM-SHA-512', username: 'u', password: 'pw' } })
     for (const broker of ['evil:9092', 'kafka.prod.evil:9092', 'b-0.kafka.svc:1', 'evil-kafka.svc:9092'])
@@ -61,9 +67,9 @@ describe('the credentials of a Kafka client', () => {
 
   test('when a Secret allows no host, its password goes nowhere; when it says nothing, to where the job says', async () => {
     const none = secretOf({ '/secrets/kafka/password': 'pw', '/secrets/kafka/allowed-hosts': '' })
-    await expect(clientOptions(['a:1'], securityOf(SASL), 'c', none)).rejects.toThrow(/allows no host/)
+    await expect(clientOptions(['a:1'], securityOf(SASL), 'c', portsWith(none))).rejects.toThrow(/allows no host/)
     const open = secretOf({ '/secrets/kafka/password': 'pw' })
-    expect((await clientOptions(['a:1'], securityOf(SASL), 'c', open)).brokers).toEqual(['a:1'])
+    expect((await clientOptions(['a:1'], securityOf(SASL), 'c', portsWith(open))).brokers).toEqual(['a:1'])
   })
 
   test('when a broker names another that the password is not for, no connection is made', async () => {
@@ -103,7 +109,7 @@ describe('the credentials of a Kafka client', () => {
       '/s/key': first.key,
     }
     const tls = { caFile: '/s/ca', certificateFile: '/s/cert', keyFile: '/s/key' }
-    const client = connectKafka(await clientOptions([address], securityOf({ tls }), 'c', secretOf(keys)))
+    const client = connectKafka(await clientOptions([address], securityOf({ tls }), 'c', portsWith(secretOf(keys))))
     const unreachable = { code: 'KAFKA_UNREACHABLE' }
     await expect(client.metadata(['t'])).rejects.toMatchObject(unreachable)
     expect(shown).toEqual([])

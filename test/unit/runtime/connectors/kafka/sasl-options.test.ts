@@ -21,8 +21,15 @@ describe('the login of a Kafka connection', () => {
 
   test('by oauthbearer needs a token, and neither user nor password', () => {
     expect(problems({ tls: true, sasl: { mechanism: 'oauthbearer', username: 'u' } })).toEqual([
-      'sasl.tokenFile: is required with mechanism: oauthbearer',
       'sasl.username: has no meaning with mechanism: oauthbearer',
+      'sasl: needs either tokenFile or tokenEndpoint with mechanism: oauthbearer',
+    ])
+    const tokenEndpoint = { url: 'https://login/token', clientId: 'c', clientSecretFile: '/secrets/client' }
+    expect(problems({ tls: true, sasl: { mechanism: 'oauthbearer', tokenEndpoint } })).toEqual([])
+    expect(problems({ tls: true, sasl: { mechanism: 'oauthbearer', tokenEndpoint, tokenFile: '/t' } })).toHaveLength(1)
+    const open = { ...tokenEndpoint, url: 'http://login/token' }
+    expect(problems({ tls: true, sasl: { mechanism: 'oauthbearer', tokenEndpoint: open } })).toEqual([
+      'sasl.tokenEndpoint.url: is http: the secret of the client would travel as it is',
     ])
     expect(problems({ tls: true, sasl: { mechanism: 'oauthbearer', tokenFile: '/secrets/token' } })).toEqual([])
   })
