@@ -98,6 +98,7 @@ function valueOf({ type, unit, secret }: OptionDescription): string {
 
 function defaultOf(option: OptionDescription): string {
   if (option.required !== undefined) return 'required'
+  if (typeof option.default === 'object') return JSON.stringify(option.default)
   return option.default === undefined ? '' : String(option.default)
 }
 

@@ -3,15 +3,19 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { compileRowClass } from '../../runtime/codegen/rows/row.ts'
+import { takeFromAgent } from '../../runtime/connectors/flume/agent-connection.ts'
 import { flumeConnector } from '../../runtime/connectors/flume/connector.ts'
+import type { LogEntry } from '../../runtime/connectors/kit/write-ahead-log/log-frame.ts'
 import type { SourceReader } from '../../runtime/connectors/source.ts'
 import type { Schema } from '../../runtime/model/schema.ts'
+import { realClock } from '../../runtime/ports/real/clock.ts'
 import { realNet } from '../../runtime/ports/real/net.ts'
 import { flumeBedMissing, startFlumeAgent, startFlumeReceiver, type FlumeAgent } from '../harness/beds/flume-bed.ts'
 import { freePorts } from '../harness/beds/free-port.ts'
 import { waitFor } from '../harness/beds/wait-for.ts'
 import { hasCheckpoint, killRun, linesOf, LocalRuns, runIdOf } from '../harness/local-runs.ts'
 import { startMillrace } from '../harness/processes.ts'
+import { silentLogger } from '../harness/silent-logger.ts'
 import { sourceContext } from '../harness/source-context.ts'
 
 const why = flumeBedMissing()
@@ -77,6 +81,49 @@ describe.skipIf(why !== undefined)(`agents of Flume${why === undefined ? '' : ` 
         () => flume.log(),
       )
       expect(found).toEqual(Array.from({ length: events }, (_, n) => String(n)))
+    },
+    LONG_MS,
+  )
+
+  test(
+    'send a batch again that was answered with FAILED, or whose connection ended before the answer',
+    async () => {
+      const events = 500
+      const [port = 0] = await freePorts(1)
+      const batches: string[][] = []
+      let settled = Promise.resolve<unknown>(undefined)
+      const listener = await realNet.listen({ host: '127.0.0.1', port }, (connection) => {
+        const append = async (entries: readonly LogEntry[]): Promise<'kept'> => {
+          batches.push(entries.map(({ value }) => String(value)))
+          if (batches.length === 2) throw new Error('the disk is full')
+          if (batches.length === 4) connection.destroy()
+          return 'kept'
+        }
+        const taken = takeFromAgent(
+          connection,
+          { compression: 'none', metadata: undefined, maxBatchBytes: 1024 * 1024, maxBatchEvents: 1_000 },
+          {
+            clock: realClock,
+            logger: silentLogger,
+            intake: { append, check: () => Promise.resolve() },
+            signal: new AbortController().signal,
+          },
+        )
+        settled = Promise.all([settled, taken])
+      })
+      ending.push(() => settled)
+      ending.push(() => listener.close())
+      const flume = await agent({
+        dir: join(dir, 'refused'),
+        input: { kind: 'sequence', events },
+        channel: 'memory',
+        port,
+        batchSize: 100,
+        compression: 'none',
+      })
+      await waitFor('the last event is there', PATIENCE_MS, async () => batches.at(-1)?.at(-1) === '499', flume.log)
+      const batch = (index: number): string[] => Array.from({ length: 100 }, (_, n) => String(index * 100 + n))
+      expect(batches).toEqual([0, 1, 1, 2, 2, 3, 4].map(batch))
     },
     LONG_MS,
   )

@@ -5,11 +5,13 @@ import type { IntakeSurroundings } from '../kit/intake-surroundings.ts'
 import { keepReceived } from '../kit/write-ahead-log/received-rows.ts'
 import type { FlumeOptions } from './declaration.ts'
 import { FlumeRequests, pingAnswer, statusAnswer, type FlumeEvent, type FlumeStatus } from './flume-rpc.ts'
-import { encodeNettyMessage, NettyReader, type NettyMessage } from './netty-frames.ts'
+import { encodeNettyMessage, flumeProtocol, NettyReader, type NettyMessage } from './netty-frames.ts'
 
 /** An agent waits 20 s for an answer (request-timeout), and rests for seconds after FAILED. */
 const FULL_PATIENCE_MS = 10_000
 const FULL_MS = 50
+/** An agent reads each answer, of some 30 bytes, before its next call: so much is unread by those that never read. */
+const MOST_UNREAD_BYTES = 256 * 1024
 
 /**
  * Takes the events of one agent into the log: OK says that all events of a call are kept, FAILED that the agent is to
@@ -18,11 +20,11 @@ const FULL_MS = 50
  */
 export function takeFromAgent(
   connection: Connection,
-  options: Pick<FlumeOptions, 'compression' | 'metadata' | 'maxBatchBytes'>,
+  options: Pick<FlumeOptions, 'compression' | 'metadata' | 'maxBatchBytes' | 'maxBatchEvents'>,
   { clock, intake, signal }: IntakeSurroundings,
 ): Promise<Error | undefined> {
   const messages = new NettyReader(options.maxBatchBytes)
-  const requests = new FlumeRequests()
+  const requests = new FlumeRequests(options.maxBatchEvents)
   const keep = keepReceived(options.metadata)
   let failure: Error | undefined
   let working: Promise<void> = Promise.resolve()
@@ -31,7 +33,7 @@ export function takeFromAgent(
     failure ??= error instanceof Error ? error : new Error(String(error))
     connection.destroy()
   }
-  const wire = options.compression === 'deflate' ? deflated(connection, fail) : connection
+  const wire: Wire = options.compression === 'deflate' ? deflated(connection, fail) : connection
 
   const keepEvents = async (events: readonly FlumeEvent[]): Promise<FlumeStatus> => {
     const receivedAt = clock.now()
@@ -61,6 +63,8 @@ export function takeFromAgent(
           ? pingAnswer(request.handshake)
           : statusAnswer(request.handshake, await keepEvents(request.events))
     wire.write(encodeNettyMessage({ serial, bytes: body }))
+    if (wire.bufferedBytes > MOST_UNREAD_BYTES)
+      throw flumeProtocol(`the sender does not read its answers: ${wire.bufferedBytes} bytes of them wait`)
   }
 
   wire.onData((bytes) => {
@@ -68,10 +72,10 @@ export function takeFromAgent(
     try {
       const whole = messages.push(bytes)
       if (whole.length === 0) return
-      connection.pause()
+      wire.pause()
       for (const message of whole) working = working.then(() => (failure === undefined ? answer(message) : undefined))
       working = working.then(() => {
-        connection.resume()
+        wire.resume()
       }, fail)
     } catch (error) {
       fail(error)
@@ -87,8 +91,11 @@ export function takeFromAgent(
   })
 }
 
+/** The messages of a connection, as they are before compression. */
+type Wire = Pick<Connection, 'bufferedBytes' | 'write' | 'onData' | 'pause' | 'resume'>
+
 /** `compression-type=deflate` of the agent: one zlib stream each way, flushed behind every message. */
-function deflated(connection: Connection, fail: (error: unknown) => void): Pick<Connection, 'write' | 'onData'> {
+function deflated(connection: Connection, fail: (error: unknown) => void): Wire {
   const inflate = createInflate({ flush: constants.Z_SYNC_FLUSH })
   const deflate = createDeflate({ flush: constants.Z_SYNC_FLUSH })
   inflate.on('error', fail)
@@ -104,7 +111,13 @@ function deflated(connection: Connection, fail: (error: unknown) => void): Pick<
     })
   })
   return {
+    get bufferedBytes() {
+      return deflate.writableLength + connection.bufferedBytes
+    },
     write: (bytes) => void deflate.write(bytes),
     onData: (handle) => void inflate.on('data', handle),
+    // the network is held back by what is not unpacked
+    pause: () => void inflate.pause(),
+    resume: () => void inflate.resume(),
   }
 }

@@ -29,6 +29,11 @@ export const sourceOptions = new OptionSet(
       doc: 'Fields of the schema that hold what an event says beside its body. A header with an id (UUIDInterceptor), and `dedupe` by that field, make rows of events that come again come once.',
     },
     maxBatchBytes: { type: byteSize('64Ki'), default: '8Mi', doc: 'A connection with a larger batch is closed.' },
+    maxBatchEvents: {
+      type: count(1_000_000),
+      default: 100_000,
+      doc: 'A connection with a batch of more events is closed; at least `batch-size` of the sinks.',
+    },
     maxConnections: { type: count(65_535), default: 256, doc: 'Connections at once in a slot.' },
   },
   (values, _written, report) => {
@@ -99,6 +104,7 @@ export interface FlumeOptions extends LoggedOptions {
   readonly port: number
   readonly compression: 'none' | 'deflate'
   readonly maxBatchBytes: number
+  readonly maxBatchEvents: number
   readonly maxConnections: number
 }
 

@@ -50,7 +50,12 @@ export type FlumeRequest =
 
 /** Decodes the requests of one connection. */
 export class FlumeRequests {
+  readonly #maxEvents: number
   #isAcquainted = false
+
+  constructor(maxEvents: number) {
+    this.#maxEvents = maxEvents
+  }
 
   /** Throws FLUME_PROTOCOL for what no Flume agent sends. The events are views of `bytes`. */
   decode(bytes: Buffer): FlumeRequest {
@@ -65,7 +70,7 @@ export class FlumeRequests {
       case 'append':
         return { kind: 'events', events: [eventFrom(input)], handshake }
       case 'appendBatch':
-        return { kind: 'events', events: eventsFrom(input), handshake }
+        return { kind: 'events', events: eventsFrom(input, this.#maxEvents), handshake }
       default:
         throw flumeProtocol(`a call of ${JSON.stringify(name.slice(0, 100))}`)
     }
@@ -182,9 +187,11 @@ function parsed(text: string): unknown {
   }
 }
 
-function eventsFrom(input: AvroInput): FlumeEvent[] {
+/** An event of two bytes takes some 450 in memory: the size of a message alone does not bound them. */
+function eventsFrom(input: AvroInput, maxEvents: number): FlumeEvent[] {
   const events: FlumeEvent[] = []
   input.items(() => {
+    if (events.length === maxEvents) throw flumeProtocol(`a batch has more than ${maxEvents} events`)
     events.push(eventFrom(input))
   })
   return events

@@ -8,6 +8,8 @@ import { parseActions } from '../../../runtime/connectors/delta/log-actions.ts'
 import { checkAppendable, checkReadable } from '../../../runtime/connectors/delta/table-protocol.ts'
 import { tableColumns } from '../../../runtime/connectors/delta/table-schema.ts'
 import { StateBuilder } from '../../../runtime/connectors/delta/table-state.ts'
+import { FlumeRequests } from '../../../runtime/connectors/flume/flume-rpc.ts'
+import { NettyReader } from '../../../runtime/connectors/flume/netty-frames.ts'
 import { openParquetFile, ParquetSplit } from '../../../runtime/connectors/file/parquet-split.ts'
 import { loadBatchCodecs } from '../../../runtime/connectors/kafka/batch-codecs.ts'
 import { CODEC, decompress } from '../../../runtime/connectors/kafka/compression.ts'
@@ -114,6 +116,7 @@ export async function fuzzedDecoders(): Promise<FuzzedDecoder[]> {
     await format('csv', 'csv', RICH, ROWS),
     await format('raw', 'raw', { text: 'string' }, [['text, of any kind: ž €'], ['']]),
     deltaLog(),
+    flumeCalls(),
     parquet('parquet', 'flat.parquet', FLAT),
     parquet('parquet of lists', 'lists.parquet', { id: 'long', tags: 'json?' }),
   ]
@@ -168,6 +171,18 @@ function deltaLog(): FuzzedDecoder {
       checkReadable('t', protocol, metadata)
       checkAppendable('t', protocol, metadata)
       tableColumns('t', metadata.schemaString)
+    },
+  }
+}
+
+/** What a real agent sent: test/fixtures/flume. */
+function flumeCalls(): FuzzedDecoder {
+  return {
+    name: 'flume calls',
+    samples: [readFileSync(join(import.meta.dirname, '..', '..', 'fixtures', 'flume', 'agent-1.11.0.bin'))],
+    decode(bytes) {
+      const requests = new FlumeRequests(1_000)
+      for (const message of new NettyReader(1_000_000).push(bytes)) requests.decode(message.bytes)
     },
   }
 }

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { FlumeRequests, statusAnswer } from '../../../../../runtime/connectors/flume/flume-rpc.ts'
 import { encodeNettyMessage, NettyReader } from '../../../../../runtime/connectors/flume/netty-frames.ts'
@@ -44,14 +46,14 @@ const BATCH = Buffer.concat([long(2), event({ a: '1' }, 'one'), event({}, 'two')
 const FIRST = Buffer.concat([handshake(CLIENT_PROTOCOL), call('appendBatch', BATCH)])
 
 function acquainted(): FlumeRequests {
-  const requests = new FlumeRequests()
+  const requests = new FlumeRequests(1_000)
   requests.decode(FIRST)
   return requests
 }
 
 describe('a call of an agent', () => {
   test('needs the protocol of the client once, and then none', () => {
-    const requests = new FlumeRequests()
+    const requests = new FlumeRequests(1_000)
     const asked = requests.decode(Buffer.concat([handshake(undefined), call('appendBatch', BATCH)]))
     expect(asked).toMatchObject({ kind: 'handshake' })
     const first = requests.decode(FIRST)
@@ -87,6 +89,7 @@ describe('a call of an agent', () => {
     ['a negative length', call('append', Buffer.concat([long(0), long(-5)]))],
     ['a body that is longer than the message', call('append', Buffer.concat([long(0), long(1e9)]))],
     ['a number without an end', call('append', Buffer.alloc(40, 255))],
+    ['a batch of more events than may be', call('appendBatch', Buffer.concat([long(1_001), Buffer.alloc(2_003)]))],
     ['a block of the largest negative count', call('appendBatch', Buffer.concat([long(-9e15), long(1)]))],
   ])('is refused when it is %s', (_what, bytes) => {
     expect(() => acquainted().decode(bytes)).toThrow(expect.objectContaining({ code: 'FLUME_PROTOCOL' }) as Error)
@@ -96,18 +99,47 @@ describe('a call of an agent', () => {
     'is refused from a client whose protocol is %s',
     (protocol) => {
       const bytes = Buffer.concat([handshake(protocol), call('appendBatch', BATCH)])
-      expect(() => new FlumeRequests().decode(bytes)).toThrow(/AvroFlumeEvent/)
+      expect(() => new FlumeRequests(1_000).decode(bytes)).toThrow(/AvroFlumeEvent/)
     },
   )
 
   test('that is cut anywhere is refused or gives no more events than were sent', () => {
     for (let end = 0; end < FIRST.length; end++) {
       try {
-        const request = new FlumeRequests().decode(FIRST.subarray(0, end))
+        const request = new FlumeRequests(1_000).decode(FIRST.subarray(0, end))
         if (request.kind === 'events') expect.fail(`cut at ${end}`)
       } catch (error) {
         expect(error, `cut at ${end}`).toMatchObject({ code: 'FLUME_PROTOCOL' })
       }
+    }
+  })
+})
+
+/**
+ * Recorded from the Avro sink of an agent of Flume 1.11.0 (batch-size 2, TAILDIR source with the header `path`) that
+ * sent three lines: the hash of its protocol with the first batch, the protocol with the batch again, the second batch.
+ */
+const RECORDED = readFileSync(
+  join(import.meta.dirname, '..', '..', '..', '..', 'fixtures', 'flume', 'agent-1.11.0.bin'),
+)
+
+describe('the calls of an agent of Flume 1.11.0', () => {
+  test('are a question for the protocol and two batches, wherever the bytes are cut', () => {
+    for (let cut = 0; cut <= RECORDED.length; cut++) {
+      const reader = new NettyReader(10_000)
+      const requests = new FlumeRequests(2)
+      const found = [RECORDED.subarray(0, cut), RECORDED.subarray(cut)]
+        .flatMap((bytes) => reader.push(bytes))
+        .map(({ serial, bytes }) => {
+          const request = requests.decode(bytes)
+          const events = request.kind === 'events' ? request.events : []
+          return [serial, request.kind, ...events.map(({ headers, body }) => `${headers.get('path')}: ${body}`)]
+        })
+      expect(found, `cut at ${cut}`).toEqual([
+        [1, 'handshake'],
+        [2, 'events', '/tmp/flume-agent/in.log: one', '/tmp/flume-agent/in.log: two'],
+        [3, 'events', '/tmp/flume-agent/in.log: three'],
+      ])
     }
   })
 })

@@ -1,0 +1,163 @@
+import { randomFillSync } from 'node:crypto'
+import { promisify } from 'node:util'
+import { constants, deflate, deflateSync } from 'node:zlib'
+import { expect, test } from 'vitest'
+import { takeFromAgent } from '../../../../../runtime/connectors/flume/agent-connection.ts'
+import { appendBatchCall } from '../../../../../runtime/connectors/flume/flume-rpc.ts'
+import { encodeNettyMessage } from '../../../../../runtime/connectors/flume/netty-frames.ts'
+import type { LogEntry } from '../../../../../runtime/connectors/kit/write-ahead-log/log-frame.ts'
+import { realClock } from '../../../../../runtime/ports/real/clock.ts'
+import type { Connection } from '../../../../../runtime/ports/net.ts'
+import { silentLogger } from '../../../../harness/silent-logger.ts'
+import { until } from '../../../../harness/until.ts'
+
+const OPTIONS = { metadata: undefined, maxBatchBytes: 1024 * 1024, maxBatchEvents: 1_000 }
+/** A question for the protocol, by a hash that nobody knows: it is answered with the whole protocol. */
+const QUESTION = Buffer.concat([Buffer.alloc(16, 7), Buffer.of(0), Buffer.alloc(16, 7), Buffer.of(0)])
+
+const packed = promisify(deflate)
+
+/** The other end is the test: it hands in what an agent sends, and never reads what it is answered. */
+class AgentEnd implements Connection {
+  readonly remote = '10.0.0.1:5000'
+  bufferedBytes = 0
+  isPaused = false
+  deliver: (bytes: Uint8Array) => void = () => undefined
+  #onClose: (error?: Error) => void = () => undefined
+
+  write(bytes: Uint8Array): void {
+    this.bufferedBytes += bytes.length
+  }
+  onData(handle: (bytes: Uint8Array) => void): void {
+    this.deliver = handle
+  }
+  onDrain(): void {
+    // nothing is ever sent
+  }
+  onClose(handle: (error?: Error) => void): void {
+    this.#onClose = handle
+  }
+  pause(): void {
+    this.isPaused = true
+  }
+  resume(): void {
+    this.isPaused = false
+  }
+  end(): void {
+    this.#onClose()
+  }
+  destroy(): void {
+    this.#onClose()
+  }
+}
+
+/** A log that keeps nothing before `release` is called. */
+function heldIntake(): {
+  kept: LogEntry[]
+  release: () => void
+  append(entries: readonly LogEntry[]): Promise<'kept'>
+} {
+  let release = (): void => undefined
+  const released = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  const kept: LogEntry[] = []
+  return {
+    kept,
+    release,
+    async append(entries) {
+      await released
+      kept.push(...entries)
+      return 'kept'
+    },
+  }
+}
+
+function taken(
+  connection: Connection,
+  compression: 'none' | 'deflate',
+  append: (entries: readonly LogEntry[]) => Promise<'kept' | 'full'>,
+): Promise<Error | undefined> {
+  const intake = { append, check: () => Promise.resolve() }
+  const signal = new AbortController().signal
+  return takeFromAgent(
+    connection,
+    { ...OPTIONS, compression },
+    { clock: realClock, logger: silentLogger, intake, signal },
+  )
+}
+
+test.each(['none', 'deflate'] as const)(
+  'an agent whose events are not kept yet is not read on, compressed by %s',
+  async (compression) => {
+    const agent = new AgentEnd()
+    const intake = heldIntake()
+    const ended = taken(agent, compression, (entries) => intake.append(entries))
+    const batches = 100
+    const sent = Buffer.concat(
+      Array.from({ length: batches }, (_, index) => {
+        const body = randomFillSync(Buffer.alloc(60_000))
+        return encodeNettyMessage({
+          serial: index,
+          bytes: appendBatchCall([{ headers: new Map(), body }], index === 0),
+        })
+      }),
+    )
+    const wire = compression === 'none' ? sent : deflateSync(sent, { finishFlush: constants.Z_SYNC_FLUSH })
+    let delivered = 0
+    const deliver = (): void => {
+      agent.deliver(wire.subarray(delivered, delivered + 64 * 1024))
+      delivered = Math.min(delivered + 64 * 1024, wire.length)
+    }
+    // it is held back for good when it stays so while zlib, in its threads, has done as much work many times over
+    for (let turnsHeld = 0; turnsHeld < 50 && delivered < wire.length; ) {
+      turnsHeld = agent.isPaused ? turnsHeld + 1 : 0
+      if (!agent.isPaused) deliver()
+      await packed(wire.subarray(0, 64 * 1024))
+    }
+    expect(delivered).toBeLessThan(wire.length / 2)
+
+    intake.release()
+    await until(
+      'every batch is kept',
+      () => {
+        if (!agent.isPaused && delivered < wire.length) deliver()
+        return intake.kept.length === batches ? true : undefined
+      },
+      undefined,
+      1,
+    )
+    agent.end()
+    await expect(ended).resolves.toBeUndefined()
+  },
+)
+
+test.each(['none', 'deflate'] as const)(
+  'a sender that never reads its answers is cut off, compressed by %s',
+  async (compression) => {
+    const agent = new AgentEnd()
+    let failure: Error | undefined
+    void taken(agent, compression, () => Promise.resolve('kept')).then((error) => {
+      failure = error
+    })
+    // other answers for each question, so that they do not compress to nothing
+    const questions = Buffer.concat(
+      Array.from({ length: 1_000 }, (_, serial) => encodeNettyMessage({ serial, bytes: QUESTION })),
+    )
+    const wire = compression === 'none' ? questions : deflateSync(questions, { finishFlush: constants.Z_SYNC_FLUSH })
+    await until(
+      'it is cut off',
+      () => {
+        if (failure === undefined && !agent.isPaused) agent.deliver(wire)
+        return failure
+      },
+      undefined,
+      1,
+    )
+    expect(failure).toMatchObject({
+      code: 'FLUME_PROTOCOL',
+      message: expect.stringContaining('does not read') as string,
+    })
+    expect(agent.bufferedBytes).toBeLessThan(1024 * 1024)
+  },
+)
