@@ -1,4 +1,5 @@
 import type { Connection } from '../../ports/net.ts'
+import { MillraceError } from '../../model/errors.ts'
 import { sleep } from '../../ports/clock.ts'
 import type { IntakeSurroundings } from '../kit/intake-surroundings.ts'
 import type { LogEntry } from '../kit/write-ahead-log/log-frame.ts'
@@ -7,6 +8,8 @@ import { acknowledgement } from './acknowledgements.ts'
 import type { TcpSourceOptions } from './declaration.ts'
 import { FrameReader } from './frames.ts'
 
+/** A sender reads what is acknowledged before it sends much more: so much is unread by those that never read. */
+const MOST_UNREAD_BYTES = 256 * 1024
 /** How soon a full log is asked again. */
 const FULL_MS = 100
 
@@ -36,6 +39,8 @@ export function takeFrom(
     if (signal.aborted || failure !== undefined) return
     kept += entries.length
     if (options.acknowledge === 'count') connection.write(acknowledgement(kept))
+    if (connection.bufferedBytes > MOST_UNREAD_BYTES)
+      throw new MillraceError('FLOOD', 'the sender does not read what is acknowledged', { domain: 'dependency' })
   }
 
   connection.onData((bytes) => {

@@ -24,6 +24,8 @@ const STATUS: ReadonlyMap<string, number> = new Map([
   ['BODY_TOO_LARGE', 413],
   ['BODY_UNREADABLE', 400],
   ['BODY_INVALID', 400],
+  ['ANSWER_NESTED', 400],
+  ['TOO_MANY_RECORDS', 413],
   ['BODY_CUT', 408],
   ['RECORD_INVALID', 400],
 ])

@@ -3,10 +3,18 @@ import { jsonItems } from '../kit/json-items.ts'
 
 const LINE_END = 10
 
-/** The records of a request's body. Throws BODY_INVALID for an array that is none. */
+/** A body of tiny records would cost many times its bytes. */
+const MOST_RECORDS = 10_000
+
+/** The records of a request's body. Throws BODY_INVALID for an array that is none, TOO_MANY_RECORDS. */
 export function recordsOf(body: Buffer, form: 'row' | 'lines' | 'array'): Buffer[] {
   if (form === 'row') return [body]
   return form === 'lines' ? linesOf(body) : itemsOf(body)
+}
+
+function checkCount(records: number): void {
+  if (records <= MOST_RECORDS) return
+  throw new MillraceError('TOO_MANY_RECORDS', `a request has at most ${MOST_RECORDS} records`, { domain: 'user' })
 }
 
 function linesOf(body: Buffer): Buffer[] {
@@ -16,6 +24,7 @@ function linesOf(body: Buffer): Buffer[] {
     const end = found < 0 ? body.length : found
     const line = body.subarray(start, end)
     if (!isBlank(line)) lines.push(line)
+    checkCount(lines.length)
     start = end + 1
   }
   return lines
@@ -28,6 +37,7 @@ function isBlank(line: Buffer): boolean {
 function itemsOf(body: Buffer): Buffer[] {
   const whole = parsed(body)
   if (!Array.isArray(whole)) throw invalid('the body is no JSON array')
+  checkCount(whole.length)
   const { starts, ends } = jsonItems(body, [])
   return starts.map((start, index) => body.subarray(start, ends[index]))
 }

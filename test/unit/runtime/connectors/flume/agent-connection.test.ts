@@ -8,6 +8,7 @@ import { encodeNettyMessage } from '../../../../../runtime/connectors/flume/nett
 import type { LogEntry } from '../../../../../runtime/connectors/kit/write-ahead-log/log-frame.ts'
 import { realClock } from '../../../../../runtime/ports/real/clock.ts'
 import type { Connection } from '../../../../../runtime/ports/net.ts'
+import { SenderEnd } from '../../../../harness/sender-end.ts'
 import { silentLogger } from '../../../../harness/silent-logger.ts'
 import { until } from '../../../../harness/until.ts'
 
@@ -16,40 +17,6 @@ const OPTIONS = { metadata: undefined, maxBatchBytes: 1024 * 1024, maxBatchEvent
 const QUESTION = Buffer.concat([Buffer.alloc(16, 7), Buffer.of(0), Buffer.alloc(16, 7), Buffer.of(0)])
 
 const packed = promisify(deflate)
-
-/** The other end is the test: it hands in what an agent sends, and never reads what it is answered. */
-class AgentEnd implements Connection {
-  readonly remote = '10.0.0.1:5000'
-  bufferedBytes = 0
-  isPaused = false
-  deliver: (bytes: Uint8Array) => void = () => undefined
-  #onClose: (error?: Error) => void = () => undefined
-
-  write(bytes: Uint8Array): void {
-    this.bufferedBytes += bytes.length
-  }
-  onData(handle: (bytes: Uint8Array) => void): void {
-    this.deliver = handle
-  }
-  onDrain(): void {
-    // nothing is ever sent
-  }
-  onClose(handle: (error?: Error) => void): void {
-    this.#onClose = handle
-  }
-  pause(): void {
-    this.isPaused = true
-  }
-  resume(): void {
-    this.isPaused = false
-  }
-  end(): void {
-    this.#onClose()
-  }
-  destroy(): void {
-    this.#onClose()
-  }
-}
 
 /** A log that keeps nothing before `release` is called. */
 function heldIntake(): {
@@ -90,7 +57,7 @@ function taken(
 test.each(['none', 'deflate'] as const)(
   'an agent whose events are not kept yet is not read on, compressed by %s',
   async (compression) => {
-    const agent = new AgentEnd()
+    const agent = new SenderEnd()
     const intake = heldIntake()
     const ended = taken(agent, compression, (entries) => intake.append(entries))
     const batches = 100
@@ -135,7 +102,7 @@ test.each(['none', 'deflate'] as const)(
 test.each(['none', 'deflate'] as const)(
   'a sender that never reads its answers is cut off, compressed by %s',
   async (compression) => {
-    const agent = new AgentEnd()
+    const agent = new SenderEnd()
     let failure: Error | undefined
     void taken(agent, compression, () => Promise.resolve('kept')).then((error) => {
       failure = error

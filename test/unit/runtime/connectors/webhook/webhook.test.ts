@@ -169,6 +169,11 @@ describe('a request that is refused', () => {
     })
   })
 
+  test('is one with too many tiny lines', async () => {
+    const { url } = await listen({ body: 'lines' })
+    expect(await refusal(url, 'x\n'.repeat(400_000))).toMatchObject({ status: 413, code: 'TOO_MANY_RECORDS' })
+  })
+
   test.each([
     ['a body that is too long', { maxBodyBytes: '1Ki' }, Buffer.alloc(2000, 'x'), {}, 413, 'BODY_TOO_LARGE'],
     [
@@ -190,6 +195,15 @@ describe('a request that is refused', () => {
     ['an unknown packing', {}, Buffer.from('x'), { 'content-encoding': 'lzma' }, 400, 'BODY_UNREADABLE'],
     ['an array that is none', { body: 'array' }, Buffer.from('{"id":"a"}'), {}, 400, 'BODY_INVALID'],
     ['half an array', { body: 'array' }, Buffer.from('[{"id":"a"}'), {}, 400, 'BODY_INVALID'],
+    ['a million tiny items', { body: 'array' }, Buffer.from(`[${'0,'.repeat(400_000)}0]`), {}, 413, 'TOO_MANY_RECORDS'],
+    [
+      'items that nest too deep',
+      { body: 'array' },
+      Buffer.from(`[${'['.repeat(5_000)}${']'.repeat(5_000)}]`),
+      {},
+      400,
+      'ANSWER_NESTED',
+    ],
   ])('is one with %s', async (_what, options, body, headers, status, code) => {
     const { url } = await listen(options)
     expect(await refusal(url, body, headers as Record<string, string>)).toMatchObject({ status, code })
