@@ -10,7 +10,7 @@ export interface Files {
   append(path: string, bytes: Uint8Array): Promise<void>
   /** Flushes a file written by append to the disk. */
   sync(path: string): Promise<void>
-  /** Of a file or a folder; atomic where both names are in one folder. Rejects with code ENOENT when `from` is absent. */
+  /** Moves a file or a folder; atomic where both names are in one folder. Rejects with code ENOENT when `from` is absent. */
   rename(from: string, to: string): Promise<void>
   exists(path: string): Promise<boolean>
   /**
@@ -31,7 +31,7 @@ export interface Files {
 /** A file that one process appends to and others read. Calls do not overlap. */
 export interface LogFile {
   append(bytes: Uint8Array): Promise<void>
-  /** What was appended before survives a crash of the machine. After a rejection nobody knows what does. */
+  /** Makes what was appended before survive a crash of the machine. After a rejection nobody knows what does. */
   sync(): Promise<void>
   /** Whether its path still leads to this file: neither it nor its folder was moved or deleted. */
   isInPlace(): Promise<boolean>

@@ -30,7 +30,7 @@ export class SourceInput implements Input {
   readonly #alignment: SplitAlignment | undefined
   readonly #timeCheck: EventTimeCheck
   readonly #pace: SourcePace
-  /** Of checkpoints that are not complete yet, for readers that want to know when they are. */
+  /** The splits in checkpoints that are not complete yet, for readers that want to know when they are. */
   readonly #snapshots = new Map<CheckpointId, Split[]>()
   #restsSince: number | undefined
   #lastTimeAt = -Infinity

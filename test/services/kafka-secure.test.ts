@@ -233,7 +233,7 @@ describe.skipIf(why !== undefined)(
       expect(told).not.toContain(token)
     })
 
-    /** What a run has said by the time that it tells of the first refusal. */
+    /** Runs a job until it tells of a refusal, and gives what it has said by then. */
     async function firstRefusal(file: string): Promise<string> {
       const run = startMillrace('run', file)
       job = run

@@ -161,7 +161,7 @@ function decimalCoder({ logical }: ValueType): CellCoder {
   }
 }
 
-/** Of as few bytes as hold it, as `BigInteger.toByteArray` has it. */
+/** As few bytes as hold it, as `BigInteger.toByteArray` gives them. */
 function twosComplement(value: bigint): Buffer {
   let length = 1
   while (BigInt.asIntN(length * 8, value) !== value) length++

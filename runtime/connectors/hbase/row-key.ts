@@ -5,7 +5,7 @@ import { cellCoder, kindOf, type Encoding } from './cells.ts'
 /** HConstants.MAX_ROW_LENGTH. */
 const MOST_BYTES = 32_767
 
-/** What the fields of a row say about it: its key, or why HBase can have no such key. */
+/** The key that the fields of a row make, or why HBase can have no such key. */
 export type RowKey = { readonly bytes: Buffer } | { readonly why: string }
 
 /** The values of the key's fields, in their order, none of them null → the key. */
@@ -88,7 +88,7 @@ function int64(value: unknown): Buffer {
   return bytes
 }
 
-/** Of a negative number all bits are inverted, of another one the sign alone. */
+/** Inverts all bits of a negative number, and of another one the sign alone. */
 function float64(value: unknown): Buffer {
   const bytes = Buffer.alloc(9)
   bytes[0] = HEADER.float64

@@ -23,7 +23,7 @@ interface WrittenColumn extends FieldColumn {
   readonly coder: CellCoder
 }
 
-/** What waits for a key: by column its value in base64, null to delete it, undefined to leave it. */
+/** The values that wait for a key, by column: in base64, null to delete one, undefined to leave it. */
 interface WaitingRow {
   readonly key: string
   /** Undefined: that of the request. */

@@ -4,7 +4,7 @@ import type { HttpAnswer, OutgoingRequest } from '../../ports/http-client.ts'
 import type { Ports } from '../../ports/ports.ts'
 import { authHeaders, type Auth } from './auth-option.ts'
 
-/** What all calls of a service have in common. */
+/** The part that all calls of a service have in common. */
 export interface ServiceCall {
   readonly headers: Readonly<Record<string, string>>
   readonly auth: Auth | undefined

@@ -17,7 +17,7 @@ export interface FlumeAgentOptions {
   readonly input: FlumeInput
   /** A file channel keeps events over the death of the agent. */
   readonly channel: 'memory' | 'file'
-  /** Of the source that its Avro sink sends to. */
+  /** The port of the source that its Avro sink sends to. */
   readonly port: number
   readonly batchSize: number
   readonly compression: 'none' | 'deflate'

@@ -175,7 +175,7 @@ function deltaLog(): FuzzedDecoder {
   }
 }
 
-/** What a real agent sent: test/fixtures/flume. */
+/** Bytes that a real agent sent: test/fixtures/flume. */
 function flumeCalls(): FuzzedDecoder {
   return {
     name: 'flume calls',

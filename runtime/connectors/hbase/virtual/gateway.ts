@@ -61,7 +61,7 @@ export class VirtualHbase implements HttpClient {
     })
   }
 
-  /** What was given up and is still on its way arrives. */
+  /** Lets arrive what was given up and is still on its way. */
   arrive(): void {
     const late = this.#late
     this.#late = []
