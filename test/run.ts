@@ -38,7 +38,7 @@ const RINGS: readonly Ring[] = [
   { name: 'embedded', limitMinutes: 20, missing: embeddedMissing, prepare: nothing },
   {
     name: 'services',
-    limitMinutes: 30,
+    limitMinutes: 45,
     missing: () => kafkaBedMissing() ?? druidBedMissing(),
     // where a machine has no Kudu or no Python the tests leave themselves out and say so
     prepare: async () => [
