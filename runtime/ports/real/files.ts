@@ -1,4 +1,4 @@
-import { appendFile, glob, lstat, open, realpath, rename, rm, stat } from 'node:fs/promises'
+import { appendFile, type FileHandle, glob, lstat, open, realpath, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { Files, LogFile } from '../files.ts'
 import { isErrno, makeFolder, syncFolder, unlinkIfPresent, writeDurably } from './durable-file.ts'
@@ -71,8 +71,10 @@ export const realFiles: Files = {
 
 async function createLog(path: string): Promise<LogFile> {
   const file = await open(path, 'ax')
-  const { dev, ino } = await file.stat()
-  await syncFolder(dirname(path))
+  const { dev, ino } = await placeOf(file, path).catch(async (error: unknown) => {
+    await file.close()
+    throw error
+  })
   return {
     async append(bytes) {
       for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at)).bytesWritten
@@ -95,6 +97,12 @@ async function createLog(path: string): Promise<LogFile> {
     },
     close: () => file.close(),
   }
+}
+
+/** Once the name of the file survives a crash. */
+async function placeOf(file: FileHandle, path: string): Promise<{ dev: number; ino: number }> {
+  await syncFolder(dirname(path))
+  return file.stat()
 }
 
 async function realPath(path: string): Promise<string> {

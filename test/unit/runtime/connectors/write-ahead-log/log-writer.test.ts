@@ -14,10 +14,12 @@ import { entryOf } from '../../../../harness/log-world.ts'
 const LIMITS = { maxBytes: 10_000, segmentBytes: 200 }
 
 let folder = ''
+const writers: LogWriter[] = []
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'millrace-log-'))
 })
-afterEach(() => {
+afterEach(async () => {
+  for (const log of writers.splice(0)) await log.close()
   rmSync(folder, { recursive: true })
 })
 
@@ -25,7 +27,9 @@ const pathOf = (segment: number): string => join(folder, 'era', `${segment}.log`
 
 async function writer(files: SegmentFiles = realFiles, limits = LIMITS): Promise<LogWriter> {
   await mkdir(join(folder, 'era'), { recursive: true })
-  return new LogWriter(files, pathOf, limits)
+  const log = new LogWriter(files, pathOf, limits)
+  writers.push(log)
+  return log
 }
 
 /** The ids that a cursor gives until it has nothing more. */
