@@ -56,10 +56,11 @@ async function contentsOf(saved: SavedState): Promise<SavepointContents> {
   const { job, attempt, id, kind, completedAt, maxParallelism, revision, sizeBytes } = manifest
   const nodes = nodesOf(manifest.spec)
   const ids = new Set(
-    Object.values(manifest.subtasks).flatMap(({ splits, state, committables }) => [
+    Object.values(manifest.subtasks).flatMap(({ splits, state, committables, sinkNotes = {} }) => [
       ...Object.keys(splits),
       ...Object.keys(state),
       ...Object.keys(committables),
+      ...Object.keys(sinkNotes),
     ]),
   )
   return {
@@ -92,8 +93,8 @@ function nodesOf(spec: unknown): Map<string, OperatorNode> {
 }
 
 function operatorContents({ manifest }: SavedState, id: string, node: OperatorNode | undefined): OperatorContents {
-  const snapshots = Object.values(manifest.subtasks).filter(({ splits, state, committables }) =>
-    [splits, state, committables].some((by) => Object.hasOwn(by, id)),
+  const snapshots = Object.values(manifest.subtasks).filter(({ splits, state, committables, sinkNotes = {} }) =>
+    [splits, state, committables, sinkNotes].some((by) => Object.hasOwn(by, id)),
   )
   const files = snapshots.flatMap(({ state }) => memberOf(state, id) ?? [])
   return {

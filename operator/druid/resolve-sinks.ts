@@ -67,5 +67,6 @@ function resolveEntry(entry: unknown, path: string, datasources: DatasourcesByNa
 function druidOptions(entry: unknown): Readonly<Record<string, unknown>> | undefined {
   const sink = isFields(entry) ? entry['sink'] : undefined
   const druid = isFields(sink) ? sink['druid'] : undefined
-  return isFields(druid) ? druid : undefined
+  // with `replace` it loads into Druid itself
+  return isFields(druid) && druid['replace'] === undefined ? druid : undefined
 }

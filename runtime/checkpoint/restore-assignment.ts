@@ -1,4 +1,4 @@
-import type { Committable, Split, StateFile, SubtaskRestore } from '../model/snapshot.ts'
+import type { Committable, SinkNote, Split, StateFile, SubtaskRestore } from '../model/snapshot.ts'
 import { memberOf } from '../model/fields.ts'
 import { subtaskId, type SubtaskId } from '../model/ids.ts'
 import type { Chain, ExecutionPlan } from '../plan/execution-plan.ts'
@@ -9,7 +9,7 @@ import type { Manifest } from './manifest.ts'
  * Distributes what an attempt starts from over its subtasks. Splits go round robin in their order. A state file goes to
  * every subtask whose key groups it holds, that of a broadcast to all. Committables go round robin, since any writer of
  * the sink can commit them. Pure; from any parallelism to any other. `splits` are those of the enumerators, with the
- * positions of the checkpoint already in them.
+ * positions of the checkpoint already in them. Notes of sinks go round robin, too.
  */
 export function assignRestore(
   plan: ExecutionPlan,
@@ -26,6 +26,9 @@ export function assignRestore(
         state: byOperator(chain, (operator) => stateOf(manifest, operator, chain, slot, plan.maxParallelism)),
         committables: byOperator(chain, (operator) =>
           committablesOf(manifest, operator).filter((_, index) => index % chain.parallelism === slot),
+        ),
+        sinkNotes: byOperator(chain, (operator) =>
+          sinkNotesOf(manifest, operator).filter((_, index) => index % chain.parallelism === slot),
         ),
       }
     }
@@ -64,6 +67,10 @@ function committablesOf(manifest: Manifest | undefined, operator: string): Commi
   return snapshotsOf(manifest).flatMap((snapshot) => memberOf(snapshot.committables, operator) ?? [])
 }
 
+function sinkNotesOf(manifest: Manifest | undefined, operator: string): SinkNote[] {
+  return snapshotsOf(manifest).flatMap(({ sinkNotes = {} }) => memberOf(sinkNotes, operator) ?? [])
+}
+
 /** The splits a checkpoint holds, by source. */
 export function splitsOf(manifest: Manifest | undefined, operator: string): Split[] {
   return snapshotsOf(manifest).flatMap((snapshot) => memberOf(snapshot.splits, operator) ?? [])
@@ -84,6 +91,7 @@ export function droppedState(plan: ExecutionPlan, manifest: Manifest): string[] 
   const held = snapshotsOf(manifest).flatMap((snapshot) => [
     ...Object.keys(snapshot.state),
     ...Object.keys(snapshot.splits),
+    ...Object.keys(snapshot.sinkNotes ?? {}),
   ])
   return [...new Set(held)].filter((operator) => !present.has(operator)).sort()
 }

@@ -3,7 +3,7 @@ import type { PassThroughTexts } from '../memory/pass-through-texts.ts'
 import type { Schema } from '../model/schema.ts'
 import type { Attempt, CheckpointId } from '../model/ids.ts'
 import type { Ports } from '../ports/ports.ts'
-import type { Committable } from '../model/snapshot.ts'
+import type { Committable, SinkNote } from '../model/snapshot.ts'
 
 /** The surroundings of one writer; made once per subtask and attempt. */
 export interface SinkContext {
@@ -49,7 +49,8 @@ export type { Committable } from '../model/snapshot.ts'
 /**
  * Two-phase commit, one writer per subtask, never called concurrently.
  *
- * Order within an attempt: open(recovered) → (write* → prepareCommit(n) → commit(n) once n is complete)*.
+ * Order within an attempt: open(recovered) → (write* → prepareCommit(n) → commit(n) once n is complete)*; behind the
+ * last write of a bounded input comes `endInput`.
  * Output of an attempt that was never prepared into a completed checkpoint must never become visible.
  */
 export interface SinkWriter {
@@ -58,12 +59,20 @@ export interface SinkWriter {
   /**
    * Called first. Commits `recovered` (those of the restored manifest; some or all may be committed already,
    * by a writer of an older attempt or another slot) and fences and aborts whatever older attempts left open.
+   * `notes` are those of the restored checkpoint, if it has any.
    */
-  open(recovered: readonly Committable[]): Promise<void>
+  open(recovered: readonly Committable[], notes?: readonly SinkNote[]): Promise<void>
   /** The batch is the writer's until it resolves. */
   write(batch: Batch): Promise<void>
   /** At the barrier: everything written so far is durable but invisible. Returns what the manifest keeps. */
   prepareCommit(checkpoint: CheckpointId): Promise<Committable[]>
+  /**
+   * Called right behind `prepareCommit`. A checkpoint keeps the notes as long as it is kept, while committables are
+   * forgotten once they are committed. After a restore they are dealt to the slots of the sink.
+   */
+  notes?(): readonly SinkNote[]
+  /** The input has ended: no row will follow, in no attempt. Called before the last `prepareCommit`s. */
+  endInput?(): void
   /** Makes the output of `checkpoint` visible. May be called again with the same: idempotent. */
   commit(committables: readonly Committable[]): Promise<void>
   /** Ends without committing. After a crash it is never called. */

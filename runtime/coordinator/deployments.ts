@@ -36,7 +36,7 @@ export function deploymentsOf(
         chain: chain.id,
         slot,
         upstream,
-        restore: restores[id] ?? { splits: {}, state: {}, committables: {} },
+        restore: restores[id] ?? { splits: {}, state: {}, committables: {}, sinkNotes: {} },
       },
     ]),
   )

@@ -92,6 +92,8 @@ export interface SinkDeclaration {
    * SinkContext).
    */
   takesTexts?(options: Options, schema: Schema): ReadonlySet<string>
+  /** The number of slots that the sink needs, whatever the parallelism of the job; undefined or absent: any. */
+  slots?(options: Options): number | undefined
 }
 
 /** Rows can be looked up in a table of the connector (`join: { lookup: … }`). */

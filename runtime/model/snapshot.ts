@@ -19,6 +19,9 @@ export interface Split {
 /** What is needed to commit one writer's output of one checkpoint: repeatable from the manifest alone. */
 export type Committable = Json
 
+/** What a sink has to know of its output after a restore, whether or not that is committed. */
+export type SinkNote = Json
+
 /** Keyed state of one operator in one subtask, or a part of it: blocks behind each other. */
 export interface StateFile {
   path: string
@@ -34,6 +37,8 @@ export interface SubtaskSnapshot {
   /** The files of an operator in the order in which they are to be restored. */
   state: Readonly<Record<string, readonly StateFile[]>>
   committables: Readonly<Record<string, readonly Committable[]>>
+  /** The notes of sinks (`SinkWriter.notes`); absent where no sink has any. */
+  sinkNotes?: Readonly<Record<string, readonly SinkNote[]>>
 }
 
 /** What a subtask starts from: the parts of a checkpoint that are now its own, by operator id. */
@@ -42,6 +47,7 @@ export interface SubtaskRestore {
   /** Files that contain key groups of this subtask; it reads only its own groups. */
   state: Readonly<Record<string, readonly StateFile[]>>
   committables: Readonly<Record<string, readonly Committable[]>>
+  sinkNotes: Readonly<Record<string, readonly SinkNote[]>>
 }
 
 export type SubtaskRestores = Readonly<Record<SubtaskId, SubtaskRestore>>

@@ -1,7 +1,7 @@
 import type { Batch } from '../memory/batch.ts'
 import type { SinkWriter } from '../connectors/sink.ts'
 import type { RecordWriter } from '../exchange/record-writer.ts'
-import type { Timestamp } from '../model/time.ts'
+import { MAX_TIMESTAMP, type Timestamp } from '../model/time.ts'
 import type { RecordTally } from '../operators/record-tally.ts'
 import type { Stage } from '../operators/stage.ts'
 
@@ -48,7 +48,8 @@ export class SinkStage implements Stage {
     this.#onOut(batch.count)
   }
 
-  onWatermark(): Promise<void> {
+  onWatermark(time: Timestamp): Promise<void> {
+    if (time === MAX_TIMESTAMP) this.#writer().endInput?.()
     return Promise.resolve()
   }
 }

@@ -5,7 +5,7 @@ import type { SinkWriter } from '../connectors/sink.ts'
 import type { OperatorRecords, SubtaskMetrics } from '../control/messages.ts'
 import { errorReport, type ErrorReport } from '../model/errors.ts'
 import type { Attempt, CheckpointId, SubtaskId } from '../model/ids.ts'
-import type { Committable, SnapshotExtent, Split, SubtaskSnapshot } from '../model/snapshot.ts'
+import type { Committable, SinkNote, SnapshotExtent, Split, SubtaskSnapshot } from '../model/snapshot.ts'
 import { MAX_TIMESTAMP, MIN_TIMESTAMP, type Timestamp } from '../model/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Store } from '../ports/store.ts'
@@ -282,16 +282,20 @@ export class Subtask {
     const states = [...chain.states].map(([operator, state]) => [operator, state.freeze(extent)] as const)
     const splits = input.snapshot(checkpoint)
     await this.#parts.badRecords.flush()
+    const sinkNotes: Record<string, readonly SinkNote[]> = {}
     for (const [operator, writer] of this.#parts.sinks) {
       this.#prepared.push({ checkpoint, operator, committables: await writer.prepareCommit(checkpoint) })
+      const notes = writer.notes?.() ?? []
+      if (notes.length > 0) sinkNotes[operator] = notes
     }
+    const noted = Object.keys(sinkNotes).length === 0 ? {} : { sinkNotes }
     const committables: Record<string, readonly Committable[]> = {}
     for (const { operator, committables: prepared } of this.#prepared) {
       committables[operator] = [...(memberOf(committables, operator) ?? []), ...prepared]
     }
     void this.#uploads.upload(checkpoint, states).then(
       (state) => {
-        if (!this.#stopping) this.#parts.events.snapshot(checkpoint, { splits, state, committables })
+        if (!this.#stopping) this.#parts.events.snapshot(checkpoint, { splits, state, committables, ...noted })
       },
       (error: unknown) => {
         if (!this.#stopping) this.#parts.events.declined(checkpoint, errorReport(error))

@@ -201,7 +201,8 @@ class Deployer {
         ...(passed === undefined ? {} : { passed }),
       })
       this.#opened.push(() => writer.close())
-      await writer.open(memberOf(deployment.restore.committables, operator.id) ?? [])
+      const { committables, sinkNotes } = deployment.restore
+      await writer.open(memberOf(committables, operator.id) ?? [], memberOf(sinkNotes, operator.id) ?? [])
       checkCurrent()
       sinks.set(operator.id, writer)
     }

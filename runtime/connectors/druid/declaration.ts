@@ -1,4 +1,6 @@
 import type { ConnectorDeclaration, Options } from '../../graph/connector-declaration.ts'
+import { joinRelative } from '../../graph/problems.ts'
+import type { ReportOption } from '../../graph/unknown-options.ts'
 import { checkSasl, SINK_TABLE, toSinkOptions, type KafkaSinkOptions } from '../kafka/declaration.ts'
 import { auth, checkAuth, type Auth } from '../kit/auth-option.ts'
 import { recordFormat } from '../kit/format-option.ts'
@@ -8,6 +10,8 @@ import { mapping, OptionSet } from '../kit/option-set.ts'
 import { duration, only, shown, text, type OptionType } from '../kit/option-types.ts'
 import { tls } from '../kit/tls-option.ts'
 import { httpUrl } from '../kit/url-option.ts'
+import { checkReplace, replace, replaceProblems, type ReplaceOptions } from './replace-option.ts'
+import { FIRST_MS, LAST_MS, time } from './time-option.ts'
 
 const READ_AS_JSON = 'the supervisor of the datasource reads JSON'
 
@@ -17,9 +21,10 @@ export const sinkOptions = new OptionSet(
   {
     datasource: {
       type: text,
-      required: 'the name of a DruidDatasource of this namespace',
-      doc: 'A DruidDatasource of this namespace; the operator fills in its brokers and topic.',
+      required: 'the name of a DruidDatasource of this namespace, or with replace of a datasource',
+      doc: 'A DruidDatasource of this namespace; the operator fills in its brokers and topic. With `replace` the name of the datasource in Druid.',
     },
+    replace,
     ...SINK_TABLE,
     brokers: { type: SINK_TABLE.brokers.type, doc: 'Only without a cluster: the brokers of the datasource.' },
     topic: { type: SINK_TABLE.topic.type, doc: 'Only without a cluster: the topic of the datasource.' },
@@ -32,21 +37,21 @@ export const sinkOptions = new OptionSet(
   },
   (values, written, report) => {
     checkSasl(values, written, report)
+    if (written['replace'] !== undefined) {
+      const ofReplace: ReportOption = (path, message, hint) => {
+        report(joinRelative('replace', path), message, hint)
+      }
+      for (const name of Object.keys(written))
+        if (!['datasource', 'replace'].includes(name))
+          report(name, 'has no meaning beside replace, which loads without Kafka', 'leave it out')
+      if (isFields(written['replace'])) checkAuth(written['replace'], ofReplace)
+      if (values.replace !== undefined) checkReplace(values.replace, ofReplace)
+      return
+    }
     if (written['topic'] !== undefined && written['brokers'] === undefined) report('brokers', 'is needed beside topic')
     if (written['brokers'] !== undefined && written['topic'] === undefined) report('topic', 'is needed beside brokers')
   },
 )
-
-/** Read as milliseconds. */
-const time: OptionType<number> = {
-  name: 'time (ISO 8601)',
-  read: (value, report) => {
-    const ms = typeof value === 'string' ? Date.parse(value) : NaN
-    if (ms >= FIRST_MS && ms <= LAST_MS) return ms
-    report('', `must be a time of the years 1 to 9999 (ISO 8601), found ${shown(value)}`)
-    return undefined
-  },
-}
 
 const nativeFilter: OptionType<Readonly<Record<string, unknown>>> = {
   name: 'native filter of Druid',
@@ -60,10 +65,6 @@ const nativeFilter: OptionType<Readonly<Record<string, unknown>>> = {
     return undefined
   },
 }
-
-/** The years that both Druid's and JavaScript's ISO times write with four digits. */
-const FIRST_MS = Date.parse('0001-01-01T00:00:00Z')
-const LAST_MS = Date.parse('9999-12-31T23:59:59.999Z')
 
 export const sourceOptions = new OptionSet(
   {
@@ -165,21 +166,37 @@ export function readSourceOptions(options: Options): DruidSourceOptions {
 
 export const declaration: ConnectorDeclaration = {
   name: 'druid',
-  doc: 'Reads the published segments of a Druid datasource or the result of a query; writes rows into the Kafka topic that a datasource reads. Both exactly once.',
+  doc: 'Reads the published segments of a Druid datasource or the result of a query; writes rows into the Kafka topic that a datasource reads, or has Druid replace what a datasource has of a time by all rows of a bounded job. All exactly once.',
   source: { options: sourceOptions },
-  sink: { options: sinkOptions },
+  sink: {
+    options: sinkOptions,
+    checkSchema: (options, schema) => {
+      const { replace: replaced } = sinkOptions.read(options)
+      return replaced === undefined ? [] : replaceProblems(replaced.timestamp, schema)
+    },
+    slots: (options) => (sinkOptions.read(options).replace === undefined ? undefined : 1),
+  },
 }
 
-export interface DruidSinkOptions {
-  datasource: string
-  /** Undefined until the operator has filled in brokers and topic. */
-  kafka: KafkaSinkOptions | undefined
-}
+export type DruidSinkOptions =
+  | {
+      readonly kind: 'topic'
+      readonly datasource: string
+      /** Undefined until the operator has filled in brokers and topic. */
+      readonly kafka: KafkaSinkOptions | undefined
+    }
+  | { readonly kind: 'replace'; readonly replace: ReplaceOptions }
 
 /** Throws OPTIONS_INVALID. */
 export function readSinkOptions(options: Options): DruidSinkOptions {
-  const { datasource, brokers, topic, format: written, ...values } = sinkOptions.read(options)
+  const { datasource, brokers, topic, format: written, replace: replaced, ...values } = sinkOptions.read(options)
+  if (replaced !== undefined) {
+    const { from, to, tls: files, ...others } = replaced
+    const tlsFiles = files === false ? undefined : files
+    return { kind: 'replace', replace: { ...others, datasource, fromMs: from, toMs: to, tls: tlsFiles } }
+  }
   const format = recordFormat.read(written, () => undefined)
-  if (brokers === undefined || topic === undefined || format === undefined) return { datasource, kafka: undefined }
-  return { datasource, kafka: toSinkOptions({ ...values, brokers, topic, format }) }
+  if (brokers === undefined || topic === undefined || format === undefined)
+    return { kind: 'topic', datasource, kafka: undefined }
+  return { kind: 'topic', datasource, kafka: toSinkOptions({ ...values, brokers, topic, format }) }
 }

@@ -1,14 +1,10 @@
 import { isFields } from '../../model/fields.ts'
 import { clipped } from '../../model/clipped.ts'
 import { MillraceError } from '../../model/errors.ts'
-import type { TlsFiles } from '../../model/tls-files.ts'
-import type { Ports } from '../../ports/ports.ts'
-import { authHeaders, type Auth } from '../kit/auth-option.ts'
 import { jsonItems, type ItemBounds } from '../kit/json-items.ts'
+import { ANSWER_MS, type DruidService } from './druid-service.ts'
 import type { SegmentRange } from './segment-range.ts'
 
-/** Below what a router waits for its broker (`druid.router.http.readTimeout`, 15 minutes by default). */
-const ANSWER_MS = 120_000
 const SEGMENTS_A_PAGE = 5000
 /** Where a scan query (`resultFormat: list`) has its rows. */
 const EVENTS = ['*', 'events']
@@ -35,31 +31,17 @@ export interface EventPage {
   readonly bounds: ItemBounds
 }
 
-type QueryPorts = Pick<Ports, 'clock' | 'httpClient' | 'secretFiles'>
-
 /**
- * The queries of a source, at a router or broker. Everything rejects with a MillraceError: DRUID_UNREACHABLE and
- * DRUID_NOT_SERVED pass by themselves, DRUID_REFUSED has Druid's own words.
+ * The queries of a source, at a router or broker. Everything rejects as DruidService does, and with DRUID_NOT_SERVED,
+ * which passes by itself.
  * Sources: docs/api-reference/{sql-api,json-querying-api}.md, docs/querying/{scan-query,sql-metadata-tables}.md of
  * apache/druid 33.
  */
 export class DruidQueries {
-  readonly #url: string
-  readonly #tls: TlsFiles | undefined
-  readonly #auth: Auth | undefined
-  readonly #ports: QueryPorts
-  readonly #signal: AbortSignal
+  readonly #service: DruidService
 
-  constructor(
-    at: { url: string; tls: TlsFiles | undefined; auth: Auth | undefined },
-    ports: QueryPorts,
-    signal: AbortSignal,
-  ) {
-    this.#url = at.url.replace(/\/$/, '')
-    this.#tls = at.tls
-    this.#auth = at.auth
-    this.#ports = ports
-    this.#signal = signal
+  constructor(service: DruidService) {
+    this.#service = service
   }
 
   /** Returns the names of the columns; none when there is no such datasource, or it has no segment yet. */
@@ -146,10 +128,10 @@ export class DruidQueries {
 
   /** Returns the rows of an SQL query as JSON lines. */
   async sql(query: string): Promise<Buffer> {
-    const answer = await this.#send('/druid/v2/sql', { query, resultFormat: 'objectLines' })
+    const answer = await this.#service.call('POST', '/druid/v2/sql', { query, resultFormat: 'objectLines' })
     // a complete answer ends with an empty line; an error behind the first row could not change the status any more
     if (answer !== '\n' && !answer.endsWith('\n\n'))
-      throw new MillraceError('DRUID_ANSWER', `the Druid at ${this.#url} ended its answer early`, {
+      throw new MillraceError('DRUID_ANSWER', `the Druid at ${this.#service.url} ended its answer early`, {
         domain: 'dependency',
         retriable: true,
       })
@@ -158,12 +140,12 @@ export class DruidQueries {
 
   async #sqlRows(query: string, texts: readonly string[]): Promise<readonly Readonly<Record<string, unknown>>[]> {
     const parameters = texts.map((value) => ({ type: 'VARCHAR', value }))
-    const answer = await this.#send('/druid/v2/sql', { query, parameters, resultFormat: 'object' })
+    const answer = await this.#service.call('POST', '/druid/v2/sql', { query, parameters, resultFormat: 'object' })
     return this.#listOf(answer).filter(isFields)
   }
 
   #query(query: Readonly<Record<string, unknown>>): Promise<string> {
-    return this.#send('/druid/v2', { ...query, context: { timeout: ANSWER_MS } })
+    return this.#service.call('POST', '/druid/v2', { ...query, context: { timeout: ANSWER_MS } })
   }
 
   #listOf(answer: string): readonly unknown[] {
@@ -173,7 +155,7 @@ export class DruidQueries {
     } catch (cause) {
       throw new MillraceError(
         'DRUID_ANSWER',
-        `the Druid at ${this.#url} answered what is not JSON: ${clipped(answer)}`,
+        `the Druid at ${this.#service.url} answered what is not JSON: ${clipped(answer)}`,
         {
           domain: 'dependency',
           retriable: true,
@@ -181,47 +163,15 @@ export class DruidQueries {
         },
       )
     }
-    throw new MillraceError('DRUID_ANSWER', `the Druid at ${this.#url} answered no list: ${clipped(answer)}`, {
+    throw new MillraceError('DRUID_ANSWER', `the Druid at ${this.#service.url} answered no list: ${clipped(answer)}`, {
       domain: 'dependency',
     })
-  }
-
-  async #send(path: string, body: object): Promise<string> {
-    const impatient = new AbortController()
-    const cancel = this.#ports.clock.after(ANSWER_MS, () => {
-      impatient.abort(new Error(`no answer within ${ANSWER_MS} ms`))
-    })
-    try {
-      const { status, body: answer } = await this.#ports.httpClient.send({
-        method: 'POST',
-        url: `${this.#url}${path}`,
-        headers: {
-          'content-type': 'application/json',
-          accept: 'application/json',
-          ...(await authHeaders(this.#auth, this.#url, this.#ports.secretFiles)),
-        },
-        body: JSON.stringify(body),
-        tls: this.#tls,
-        signal: AbortSignal.any([this.#signal, impatient.signal]),
-      })
-      if (status === 200) return answer
-      throw refused(this.#url, status, answer)
-    } catch (cause) {
-      if (cause instanceof MillraceError && cause.code !== 'HTTP_FAILED') throw cause
-      throw new MillraceError('DRUID_UNREACHABLE', `the Druid at ${this.#url} cannot be asked`, {
-        domain: 'dependency',
-        retriable: true,
-        cause,
-      })
-    } finally {
-      cancel()
-    }
   }
 
   #notServed({ interval, version, partition }: SegmentRange): MillraceError {
     return new MillraceError(
       'DRUID_NOT_SERVED',
-      `no server of the Druid at ${this.#url} has the published segment ${interval}, version ${version}, partition ${partition}`,
+      `no server of the Druid at ${this.#service.url} has the published segment ${interval}, version ${version}, partition ${partition}`,
       {
         domain: 'dependency',
         retriable: true,
@@ -229,27 +179,6 @@ export class DruidQueries {
       },
     )
   }
-}
-
-/** An answer that is not 200, in Druid's words: it has several shapes of errors. */
-function refused(url: string, status: number, answer: string): MillraceError {
-  const isForbidden = status === 401 || status === 403
-  return new MillraceError('DRUID_REFUSED', `the Druid at ${url} answered ${status}: ${wordsOf(answer)}`, {
-    domain: isForbidden || status === 400 || status === 404 ? 'user' : 'dependency',
-    retriable: status === 429 || status >= 500,
-    ...(isForbidden ? { hint: 'Give the job a login that may read the datasource.' } : {}),
-  })
-}
-
-function wordsOf(answer: string): string {
-  try {
-    const value: unknown = JSON.parse(answer)
-    const words = isFields(value) ? (value['errorMessage'] ?? value['error'] ?? value['message']) : undefined
-    if (typeof words === 'string') return clipped(words)
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error
-  }
-  return clipped(answer)
 }
 
 function descriptorOf({ interval, version, partition }: SegmentRange): object {

@@ -4,6 +4,7 @@ import { MillraceError } from '../../model/errors.ts'
 import type { SourceContext } from '../source.ts'
 import type { DruidSourceOptions } from './declaration.ts'
 import { DruidQueries } from './druid-queries.ts'
+import { DruidService } from './druid-service.ts'
 
 /** Asks a Druid again and again while it cannot answer, and reports that to the user. */
 export class DruidAccess {
@@ -12,9 +13,9 @@ export class DruidAccess {
   readonly #queries: DruidQueries
   readonly #trouble: TroubleReporter
 
-  constructor(context: SourceContext, { url, tls, auth }: DruidSourceOptions) {
+  constructor(context: SourceContext, options: DruidSourceOptions) {
     this.#context = context
-    this.#queries = new DruidQueries({ url, tls, auth }, context.ports, this.#closing.signal)
+    this.#queries = new DruidQueries(new DruidService(options, context.ports, this.#closing.signal))
     this.#trouble = new TroubleReporter(context.ports.clock, (error) => {
       context.reportTrouble(error)
     })

@@ -31,8 +31,9 @@ function readGraph(value: unknown, around: FrontEndContext, problems: Problems):
       join(entry.path, 'replicas'),
       problems,
     )
+    const slots = slotsOf(entry, read, replicas, problems)
     const onError = readErrorPolicy(entry.fields['onError'], join(entry.path, 'onError'), around.connectors, problems)
-    const node = nodeOf(entry, read, { replicas, onError })
+    const node = nodeOf(entry, read, { replicas: slots, onError })
     if (node === undefined) continue
     warnOfUpserts(node, entry.path, nodes, problems)
     nodes.push(node)
@@ -43,6 +44,23 @@ function readGraph(value: unknown, around: FrontEndContext, problems: Problems):
 function readEntry(entry: Entry, inputs: readonly Stream[], around: FrontEndContext, problems: Problems): ReadOperator {
   const form = formOf(entry.verb)
   return form === undefined ? { stream: UNKNOWN_STREAM } : readOperator(entry, form.reader, inputs, around, problems)
+}
+
+/** The number of slots that the entry says, or the one that the operator needs. */
+function slotsOf(
+  entry: Entry,
+  { slots }: ReadOperator,
+  replicas: number | undefined,
+  problems: Problems,
+): number | undefined {
+  if (slots !== undefined && replicas !== undefined && replicas !== slots)
+    problems.report(
+      'OPTION_INVALID',
+      join(entry.path, 'replicas'),
+      `is ${replicas}, and "${entry.id}" works in ${slots === 1 ? 'one slot' : `${slots} slots`} only`,
+      'leave replicas out here: the other operators keep theirs',
+    )
+  return slots ?? replicas
 }
 
 /** That an operator is missing was reported before; that it lacks a side output is known only now. */

@@ -49,5 +49,10 @@ function readSink(entry: Entry, input: Stream, { connectors }: Surroundings, pro
       choice.path,
       problems,
     )
-  return { stream: input, verb: { kind: 'sink', connector: choice.name, options: choice.options } }
+  const slots = connectors.sinks[choice.name]?.slots?.(choice.options)
+  return {
+    stream: input,
+    verb: { kind: 'sink', connector: choice.name, options: choice.options },
+    ...(slots === undefined ? {} : { slots }),
+  }
 }

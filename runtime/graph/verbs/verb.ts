@@ -80,6 +80,8 @@ export interface EntryForm {
 export interface ReadOperator<V extends VerbData = Verb> {
   stream: Stream
   verb?: V
+  /** The only parallelism that it can have; absent: any. */
+  slots?: number
   keyBy?: readonly string[]
   distribution?: readonly Distribution[]
   sideOutputs?: Readonly<Record<string, Stream>>

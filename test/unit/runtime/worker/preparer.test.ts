@@ -127,7 +127,7 @@ const deployment = (state: Preparation['state'], replicas = 2): Deployment => ({
   predecessors: [],
   readingShare: 1,
   upstream: {},
-  restore: { splits: {}, state, committables: {} },
+  restore: { splits: {}, state, committables: {}, sinkNotes: {} },
 })
 
 function preparerOf({ store }: Running, room = Infinity): Preparer {

@@ -8,12 +8,15 @@ import { jumpingPorts } from '../../../../harness/kafka/jumping-clock.ts'
 describe('the Druid sink', () => {
   test('when brokers and topic are known, it is the transactional Kafka sink on the topic of its datasource', () => {
     const options = { datasource: 'd', brokers: 'k:1', topic: 't', key: 'k' }
-    expect(readSinkOptions(options).kafka).toMatchObject({
-      brokers: ['k:1'],
-      topic: 't',
-      key: 'k',
-      delivery: 'exactlyOnce',
-      compression: 'none',
+    expect(readSinkOptions(options)).toMatchObject({
+      kind: 'topic',
+      kafka: {
+        brokers: ['k:1'],
+        topic: 't',
+        key: 'k',
+        delivery: 'exactlyOnce',
+        compression: 'none',
+      },
     })
   })
 

@@ -163,7 +163,7 @@ describe('a job is refused', () => {
     await expect(discover()).rejects.toMatchObject({
       code: 'DRUID_REFUSED',
       message: 'the Druid at http://druid:8888 answered 403: Unauthorized',
-      hint: 'Give the job a login that may read the datasource.',
+      hint: 'Give the job a login that may use the datasource.',
     })
   })
 
