@@ -3,7 +3,7 @@ import { isAbsolute, join } from 'node:path'
 import type { Field, Schema } from '../../model/schema.ts'
 import { s3LocationOf } from '../../ports/s3-location.ts'
 import { schemeOf } from '../../ports/store.ts'
-import type { ReplaceOptions } from './replace-option.ts'
+import type { ReplaceOptions } from './declared/replace-option.ts'
 
 /** What a task of Druid loads. */
 export interface BatchLoad {

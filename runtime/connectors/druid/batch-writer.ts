@@ -19,7 +19,7 @@ import type { SinkContext, SinkWriter } from '../sink.ts'
 import { BatchLoader } from './batch-loader.ts'
 import { intervalOf, type BatchLoad } from './batch-task.ts'
 import { DruidService } from './druid-service.ts'
-import type { ReplaceOptions } from './replace-option.ts'
+import type { ReplaceOptions } from './declared/replace-option.ts'
 
 const SUFFIX = 'jsonl'
 

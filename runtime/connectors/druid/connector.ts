@@ -7,7 +7,7 @@ import type { SinkConnector } from '../sink.ts'
 import { BatchWriter } from './batch-writer.ts'
 import { readSinkOptions, readSourceOptions, type DruidSinkOptions } from './declaration.ts'
 import { DruidService } from './druid-service.ts'
-import type { ReplaceOptions } from './replace-option.ts'
+import type { ReplaceOptions } from './declared/replace-option.ts'
 import { druidSource } from './source.ts'
 
 /**

@@ -10,8 +10,8 @@ import { mapping, OptionSet } from '../kit/option-set.ts'
 import { duration, only, shown, text, type OptionType } from '../kit/option-types.ts'
 import { tls } from '../kit/tls-option.ts'
 import { httpUrl } from '../kit/url-option.ts'
-import { checkReplace, replace, replaceProblems, type ReplaceOptions } from './replace-option.ts'
-import { FIRST_MS, LAST_MS, time } from './time-option.ts'
+import { checkReplace, replace, replaceProblems, type ReplaceOptions } from './declared/replace-option.ts'
+import { FIRST_MS, LAST_MS, time } from './declared/time-option.ts'
 
 const READ_AS_JSON = 'the supervisor of the datasource reads JSON'
 

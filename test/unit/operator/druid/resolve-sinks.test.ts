@@ -45,3 +45,9 @@ test.each([{}, { graph: 'x' }, { graph: [null, 1, { sink: null }, { sink: { drui
 test('the datasources a job refers to are known', () => {
   expect(referredDatasources(job({ datasource: 'clicks' }))).toEqual(['clicks'])
 })
+
+test('a sink that loads into Druid itself refers to no DruidDatasource', () => {
+  const spec = job({ datasource: 'clocks', replace: { url: 'http://druid:8888' } })
+  expect(resolveDruidSinks(spec, datasources)).toEqual({ spec, problems: [] })
+  expect(referredDatasources(spec)).toEqual([])
+})

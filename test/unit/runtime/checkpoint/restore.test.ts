@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decodeManifest, type Manifest } from '../../../../runtime/checkpoint/manifest.ts'
+import { decodeManifest, withoutOutput, type Manifest } from '../../../../runtime/checkpoint/manifest.ts'
 import { PendingCheckpoint } from '../../../../runtime/checkpoint/pending-checkpoint.ts'
 import { assignRestore, droppedState } from '../../../../runtime/checkpoint/restore-assignment.ts'
 import { readBlocks, writeStateFiles } from '../../../../runtime/checkpoint/state-file.ts'
@@ -84,6 +84,7 @@ async function snapshots(
       splits: {},
       state: { count: await write(store, `state-${slot}`, groups, fileBytes) },
       committables: { count: [`pending of ${slot}`] },
+      sinkNotes: { count: [`noted by ${slot}`] },
     }
   }
   return subtasks
@@ -111,6 +112,8 @@ describe('restore', () => {
           expect(landed.map(Number).sort((a, b) => a - b)).toEqual(Array.from({ length: GROUPS }, (_, group) => group))
           const committables = Object.values(restores).flatMap((restore) => restore.committables['count'] ?? [])
           expect(committables.toSorted()).toEqual(Array.from({ length: before }, (_, slot) => `pending of ${slot}`))
+          const notes = Object.values(restores).flatMap((restore) => restore.sinkNotes['count'] ?? [])
+          expect(notes.toSorted()).toEqual(Array.from({ length: before }, (_, slot) => `noted by ${slot}`))
         },
       ),
     )
@@ -187,6 +190,21 @@ describe('restore', () => {
     const held = manifest(await snapshots(new MemoryStore(), 1))
     expect(droppedState(plan(1), held)).toEqual([])
     expect(droppedState(plan(1, 'other'), held)).toEqual(['count'])
+  })
+
+  test('a sink that has notes and is gone from the plan is named', () => {
+    const subtask = { splits: {}, state: {}, committables: {}, sinkNotes: { count: ['rows wait'] } }
+    expect(droppedState(plan(1, 'other'), manifest({ 'count-0': subtask }))).toEqual(['count'])
+  })
+
+  test('when output is known to be committed, the notes of sinks stay', () => {
+    const subtask = { splits: {}, state: {}, committables: { out: ['done'] }, sinkNotes: { out: ['rows wait'] } }
+    expect(withoutOutput(manifest({ 'out-0': subtask })).subtasks['out-0']).toEqual({ ...subtask, committables: {} })
+  })
+
+  test('when a checkpoint was written before sinks had notes, there are none', () => {
+    const subtask = { splits: {}, state: {}, committables: {} }
+    expect(assignRestore(plan(1), manifest({ 'count-0': subtask }), {})).toMatchObject({ 'count-0': { sinkNotes: {} } })
   })
 })
 

@@ -1,4 +1,4 @@
-import { shown, type OptionType } from '../kit/option-types.ts'
+import { shown, type OptionType } from '../../kit/option-types.ts'
 
 /** The years that both Druid's and JavaScript's ISO times write with four digits. */
 export const FIRST_MS = Date.parse('0001-01-01T00:00:00Z')
