@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -7,6 +7,7 @@ import { waitFor } from '../harness/beds/wait-for.ts'
 import { publishToDruid, type SampleRow } from '../harness/druid-batch.ts'
 import { killRun, LocalRuns, runIdOf } from '../harness/local-runs.ts'
 import { startMillrace } from '../harness/processes.ts'
+import { ROOT } from '../harness/source-files.ts'
 
 const why = await druidBedMissing()
 const START = Date.parse('2026-01-01T00:00:00Z')
@@ -157,6 +158,25 @@ describe.skipIf(why !== undefined)(
       expect(code, stderr).toBe(0)
       await expectRows('emptied', sample(1000, 7))
     }, 300_000)
+
+    test('the example of the tour is found by the query that it names', async () => {
+      const files = join(dir, 'tour')
+      mkdirSync(files)
+      const example = readFileSync(join(ROOT, 'examples/tour/druid-load.yaml'), 'utf8')
+      const file = join(dir, 'tour.yaml')
+      writeFileSync(file, example.replace('http://druid-router:8888', druid.routerUrl).replace('/mnt/loads', files))
+      const { code, stderr } = await startMillrace('run', file).ended
+      expect(code, stderr).toBe(0)
+      const query = /SELECT.*/.exec(example)?.[0] ?? ''
+      let found: string[] = []
+      await waitFor(
+        'Druid serves the rows',
+        PATIENCE_MS,
+        async () => (found = (await sql(query)).sort()).length === 2,
+        () => found.join(),
+      )
+      expect(found).toEqual(['["Bergen",5]', '["Oslo",42]'])
+    }, 200_000)
 
     test('when a row is outside of the interval, the job fails with its time, and the datasource stays as it was', async () => {
       const before = sample(1000)
