@@ -4,7 +4,7 @@ import type { Row } from '../model/schema.ts'
 const FIRST_BYTES = 64 * 1024
 const NEWLINE = 10
 
-/** Collects rows as the lines of a file. */
+/** Collects rows as the lines of a file, or as records without anything between them. */
 export class RecordBuffer {
   readonly #writer: RowWriter
   #bytes: Buffer = Buffer.alloc(0)
@@ -18,17 +18,23 @@ export class RecordBuffer {
     return this.#at
   }
 
-  addLine(row: Row): void {
+  /** Adds a row and nothing behind it. */
+  add(row: Row): void {
     let length = this.#writer.encodeInto(row, this.#bytes, this.#at)
-    while (length < 0 || this.#at + length === this.#bytes.length) {
+    while (length < 0) {
       this.#grow()
       length = this.#writer.encodeInto(row, this.#bytes, this.#at)
     }
     this.#at += length
+  }
+
+  addLine(row: Row): void {
+    this.add(row)
+    if (this.#at === this.#bytes.length) this.#grow()
     this.#bytes[this.#at++] = NEWLINE
   }
 
-  /** The lines since the last call; they are the caller's. */
+  /** What was added since the last call; it is the caller's. */
   take(): Buffer {
     const lines = this.#bytes.subarray(0, this.#at)
     this.#bytes = Buffer.alloc(0)

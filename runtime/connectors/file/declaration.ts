@@ -1,4 +1,5 @@
 import type { RecordFormat, TimestampFormat } from '../../formats/format.ts'
+import { isFields } from '../../model/fields.ts'
 import type { ConnectorDeclaration, Options } from '../../graph/connector-declaration.ts'
 import { fileFormat, formatProblems, timestampFormat } from '../kit/format-option.ts'
 import { mapping, OptionSet } from '../kit/option-set.ts'
@@ -9,14 +10,14 @@ import { rate } from '../kit/rate-option.ts'
 
 export interface FileSourceOptions {
   paths: readonly string[]
-  format: RecordFormat | 'parquet'
+  format: RecordFormat | Container
   /** How often new files are looked for, in milliseconds; undefined: the source ends behind those of the start. */
   lookAgain: number | undefined
 }
 
 export interface FileSinkOptions {
   path: string
-  format: RecordFormat | 'parquet'
+  format: RecordFormat | Container
   timestampFormat: TimestampFormat
   compression: LineCompression
   partitionBy: readonly string[] | undefined
@@ -30,10 +31,23 @@ export interface FileDeadLetterOptions {
   path: string
 }
 
-const fileFormatOrParquet: OptionType<RecordFormat | 'parquet'> = {
-  name: '`json`, `csv`, `raw` or `parquet`, or one of them with its options',
-  opens: (value) => (value === 'parquet' ? [] : (fileFormat.opens?.(value) ?? [])),
-  read: (value, report) => (value === 'parquet' ? value : fileFormat.read(value, report)),
+/** Formats of whole files, which say themselves what is in them: columns in Parquet, records in Avro. */
+export type Container = 'parquet' | 'avro'
+
+/** Whether files of the format are not lines. */
+export function isContainer(format: unknown): format is Container {
+  return format === 'parquet' || format === 'avro'
+}
+
+const formatOfFiles: OptionType<RecordFormat | Container> = {
+  name: '`json`, `csv`, `raw`, `parquet` or `avro`, or one of the first three with its options',
+  opens: (value) => (isContainer(value) ? [] : (fileFormat.opens?.(value) ?? [])),
+  read: (value, report) => {
+    if (isContainer(value)) return value
+    if (!isFields(value) || !Object.hasOwn(value, 'avro')) return fileFormat.read(value, report)
+    report('', 'files of Avro have no options: their schema is in them', 'write format: avro')
+    return undefined
+  },
 }
 
 export const sourceOptions = new OptionSet(
@@ -43,7 +57,7 @@ export const sourceOptions = new OptionSet(
       doc: 'The files to read, as paths, or as `s3://bucket/in/*.json?endpoint=…` or `hdfs://namenode:9870/in/*.json` (options of the URLs as in docs/checkpoints.md); either this or `paths` is needed.',
     },
     paths: { type: storagePaths, doc: 'Several files to read as one stream.' },
-    format: { type: fileFormatOrParquet, required: 'json, csv, raw or parquet', doc: 'How the records are written.' },
+    format: { type: formatOfFiles, required: 'json, csv, raw, parquet or avro', doc: 'How the records are written.' },
     lookAgain: {
       type: duration('100ms'),
       doc: 'How often new files are looked for; without it the source ends behind those of its start. A file must appear whole, and stay as it is.',
@@ -63,12 +77,12 @@ export const sinkOptions = new OptionSet(
       required: 'the folder for the part files',
       doc: 'The folder for the part files, or its place in S3 or HDFS: `s3://bucket/out?endpoint=…`, `hdfs://namenode:9870/out` (options as in docs/checkpoints.md).',
     },
-    format: { type: fileFormatOrParquet, default: 'json', doc: 'How rows are written.' },
+    format: { type: formatOfFiles, default: 'json', doc: 'How rows are written.' },
     timestampFormat: { type: timestampFormat, default: 'iso', doc: 'How JSON and CSV print timestamps.' },
     compression: {
       type: choice('none', 'gzip', 'zstd'),
       default: 'none',
-      doc: 'How files of lines are packed. Pages of Parquet always are, with zstd.',
+      doc: 'How files of lines are packed. Pages of Parquet always are, with zstd, and blocks of Avro, with deflate.',
     },
     partitionBy: {
       type: textList('field'),
@@ -83,8 +97,8 @@ export const sinkOptions = new OptionSet(
     },
   },
   (values, _written, report) => {
-    if (values.format === 'parquet' && values.compression !== undefined && values.compression !== 'none')
-      report('compression', 'is for files of lines', 'leave it out: pages of Parquet are always packed')
+    if (isContainer(values.format) && values.compression !== undefined && values.compression !== 'none')
+      report('compression', 'is for files of lines', 'leave it out: Parquet and Avro are always packed')
   },
 )
 
@@ -99,7 +113,7 @@ export const declaration: ConnectorDeclaration = {
     options: sourceOptions,
     checkSchema: (options, schema) => {
       const { format } = sourceOptions.read(options)
-      return format === 'parquet' ? [] : formatProblems(format, schema, 'read')
+      return isContainer(format) ? [] : formatProblems(format, schema, 'read')
     },
     lookAgainMs: (options) => sourceOptions.read(options).lookAgain,
   },
@@ -108,7 +122,7 @@ export const declaration: ConnectorDeclaration = {
     checkSchema: (options, schema) => {
       const { format, partitionBy = [] } = sinkOptions.read(options)
       return [
-        ...(format === 'parquet' ? [] : formatProblems(format, schema, 'write')),
+        ...(isContainer(format) ? [] : formatProblems(format, schema, 'write')),
         ...partitionProblems(partitionBy, schema),
       ]
     },

@@ -4,7 +4,7 @@ import type { Split } from '../../model/snapshot.ts'
 import type { SourceContext, SplitEnumerator } from '../source.ts'
 import { FileAccess, isUncut, nullableEventTime } from './file-access.ts'
 import { byteRanges } from './line-split.ts'
-import type { FileSourceOptions } from './declaration.ts'
+import { isContainer, type FileSourceOptions } from './declaration.ts'
 import type { FoundFile } from './input-file.ts'
 import { InputFiles } from './input-files.ts'
 import { storageRetry } from './storage-retry.ts'
@@ -22,7 +22,7 @@ interface Cut {
 }
 
 /**
- * Lists the files and cuts them: lines into byte ranges, Parquet by row group. A file keeps the cut of its
+ * Lists the files and cuts them: lines and Avro into byte ranges, Parquet by row group. A file keeps the cut of its
  * first listing for ever; new files are added when the job starts again, and with `lookAgain` while it runs. The enumerator looks up the event time of the
  * next record of each split, for the watermark and for replay.
  */
@@ -38,7 +38,7 @@ export class FileEnumerator implements SplitEnumerator {
     this.#eventTimeField = context.verb.eventTime?.field
     const { format } = options
     // A format without names finds fields by their position: it needs all of them.
-    const isNamed = format === 'parquet' || format.isNamed === true
+    const isNamed = isContainer(format) || format.isNamed === true
     const schema: Schema = {
       fields: context.schema.fields.filter((field) => !isNamed || field.name === this.#eventTimeField),
     }

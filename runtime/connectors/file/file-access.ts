@@ -5,6 +5,8 @@ import type { RowScanner } from '../../codegen/contracts.ts'
 import type { Ports } from '../../ports/ports.ts'
 import type { RecordFormat } from '../../formats/format.ts'
 import { lineEnd, lineEndBehindQuotes, LineSplit } from './line-split.ts'
+import type { ContainerHeader } from '../../formats/avro-container.ts'
+import { isContainer, type Container } from './declaration.ts'
 import type { InputFile } from './input-file.ts'
 import type { InputFiles } from './input-files.ts'
 import type { ParquetFile } from './parquet-split.ts'
@@ -15,7 +17,7 @@ export interface FileAccessParts {
   ports: Ports
   baseDir: string
   inputs: InputFiles
-  format: RecordFormat | 'parquet'
+  format: RecordFormat | Container
   schema: Schema
   rows: RowClass
   eventTimeField: string | undefined
@@ -23,13 +25,14 @@ export interface FileAccessParts {
 }
 
 const MAX_HEAD_BYTES = 64 * 1024
-/** A source that looks for new files never ends, and must not keep the footers of all. */
-const MOST_FOOTERS = 64
+/** A source that looks for new files never ends, and must not keep the footers and headers of all. */
+const MOST_KEPT = 64
 
-/** Opens splits of all formats; footers are read once per file, a scanner is generated once. */
+/** Opens splits of all formats; footers and headers are read once per file, a scanner is generated once. */
 export class FileAccess {
   readonly #parts: FileAccessParts
   readonly #parquet = new Map<string, Promise<ParquetFile>>()
+  readonly #avro = new Map<string, Promise<ContainerHeader>>()
   /** By the first line of the file, where it has one that tells its columns. */
   readonly #scanners = new Map<string | undefined, RowScanner>()
 
@@ -39,7 +42,7 @@ export class FileAccess {
 
   /** Rejects as InputFiles.open. */
   async open(id: string, { next, version }: Pick<FilePosition, 'next' | 'version'>): Promise<SplitStream> {
-    const { inputs, schema, rows, eventTimeField, onBadRecord } = this.#parts
+    const { inputs, format, schema, rows, eventTimeField, onBadRecord } = this.#parts
     const range = parseSplitId(id)
     const file = await inputs.open(range.file, version)
     if (range.kind === 'rowGroup') {
@@ -53,6 +56,11 @@ export class FileAccess {
         eventTimeField,
         onBadRecord,
       })
+    }
+    if (format === 'avro') {
+      const { AvroSplit } = await avro()
+      const header = await this.#avroHeader(file)
+      return new AvroSplit({ ...range, file, header, next, schema, rows, eventTimeField, onBadRecord })
     }
     const scanner = await this.#scannerOf(file)
     return new LineSplit({
@@ -70,13 +78,13 @@ export class FileAccess {
 
   get #hasHead(): boolean {
     const { format } = this.#parts
-    return format !== 'parquet' && format.file?.head !== undefined
+    return !isContainer(format) && format.file?.head !== undefined
   }
 
   async #scannerOf(file: InputFile): Promise<RowScanner> {
     const { ports, baseDir, schema, rows, format } = this.#parts
-    if (format === 'parquet')
-      throw new MillraceError('SPLIT_INVALID', `${file.path} is Parquet, but its split is a range of bytes`)
+    if (isContainer(format))
+      throw new MillraceError('SPLIT_INVALID', `${file.path} is ${format}, but its split is a range of lines`)
     const head = this.#hasHead ? firstLine(await file.read(0, MAX_HEAD_BYTES)) : undefined
     const known = this.#scanners.get(head)
     if (known !== undefined) return known
@@ -85,29 +93,45 @@ export class FileAccess {
     return scanner
   }
 
+  #avroHeader(input: InputFile): Promise<ContainerHeader> {
+    return keptOf(this.#avro, input.path, () => avro().then(({ avroHeader }) => avroHeader(input)))
+  }
+
   parquetFile(input: InputFile): Promise<ParquetFile> {
-    const known = this.#parquet.get(input.path)
-    if (known !== undefined) return known
     const files = {
       sizeBytes: () => Promise.resolve(input.sizeBytes),
       read: (_path: string, offset: number, length: number) => input.read(offset, length),
     }
-    const file = parquet().then(({ openParquetFile }) => openParquetFile(files, input.path))
-    this.#parquet.set(input.path, file)
-    const [oldest] = this.#parquet.keys()
-    if (this.#parquet.size > MOST_FOOTERS && oldest !== undefined) this.#parquet.delete(oldest)
-    return file
+    return keptOf(this.#parquet, input.path, () =>
+      parquet().then(({ openParquetFile }) => openParquetFile(files, input.path)),
+    )
   }
 }
 
+/** What a file says of itself, read once. */
+function keptOf<T>(kept: Map<string, Promise<T>>, path: string, read: () => Promise<T>): Promise<T> {
+  const known = kept.get(path)
+  if (known !== undefined) return known
+  const found = read()
+  kept.set(path, found)
+  const [oldest] = kept.keys()
+  if (kept.size > MOST_KEPT && oldest !== undefined) kept.delete(oldest)
+  return found
+}
+
 /** Only from the beginning of such a file it is known where its records are. */
-export function isUncut(format: RecordFormat | 'parquet'): boolean {
-  return format !== 'parquet' && format.file?.quotesLineEnds === true
+export function isUncut(format: RecordFormat | Container): boolean {
+  return !isContainer(format) && format.file?.quotesLineEnds === true
 }
 
 /** Parquet is decoded by packages of 200 KB of code, which most workers never run. */
 function parquet() {
   return import('./parquet-split.ts')
+}
+
+/** As `parquet`. */
+function avro() {
+  return import('./avro-split.ts')
 }
 
 /** The event-time field when the schema lets it be null (a null one is then a bad record), for the readers to check. */

@@ -1,7 +1,9 @@
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { RecordBuffer } from '../../formats/record-buffer.ts'
+import type { AvroWriter } from '../../formats/avro-file-writer.ts'
 import type { ParquetWriter } from '../../formats/parquet/parquet-writer.ts'
 import type { Batch } from '../../memory/batch.ts'
+import type { Rng } from '../../ports/rng.ts'
 import type { SinkContext } from '../sink.ts'
 import type { FileSinkOptions, LineCompression } from './declaration.ts'
 
@@ -26,6 +28,10 @@ export async function partContent(
   if (format === 'parquet') {
     const { ParquetWriter: Writer } = await import('../../formats/parquet/parquet-writer.ts')
     return () => new ParquetContent(new Writer(schema, { compression: 'zstd', jsonAs: 'json' }))
+  }
+  if (format === 'avro') {
+    const { AvroWriter } = await import('../../formats/avro-file-writer.ts')
+    return () => new AvroContent(new AvroWriter(schema, markerOf(ports.rng)))
   }
   const writer = await format.writer({ schema, ports, baseDir, timestampFormat })
   const head = format.file?.head?.(schema)
@@ -113,4 +119,43 @@ class ParquetContent implements PartContent {
     this.#writer.end()
     this.#ready.push(...this.#writer.take())
   }
+}
+
+/** The header comes with the first block; a block is what was added since the last `take`. */
+class AvroContent implements PartContent {
+  readonly #writer: AvroWriter
+
+  constructor(writer: AvroWriter) {
+    this.#writer = writer
+  }
+
+  get sizeBytes(): number {
+    return this.#writer.sizeBytes
+  }
+
+  get heldBytes(): number {
+    return this.#writer.sizeBytes
+  }
+
+  add(batch: Batch): void {
+    const { count } = batch
+    const rows = batch.rows()
+    for (let index = 0; index < count; index++) {
+      const row = rows[index]
+      if (row !== undefined) this.#writer.add(row)
+    }
+  }
+
+  take(): Uint8Array {
+    return this.#writer.take()
+  }
+
+  end(): void {
+    // a block ends by itself
+  }
+}
+
+/** 16 random bytes, which are in no record of the file. */
+function markerOf(rng: Rng): Buffer {
+  return Buffer.from(rng.id() + rng.id(), 'hex')
 }

@@ -6,7 +6,7 @@ import type { Committable } from '../../model/snapshot.ts'
 import type { Batch } from '../../memory/batch.ts'
 import { localPathOf } from '../kit/storage-option.ts'
 import type { SinkContext, SinkWriter } from '../sink.ts'
-import type { FileSinkOptions } from './declaration.ts'
+import { isContainer, type FileSinkOptions } from './declaration.ts'
 import { isRemote } from './input-files.ts'
 import { LocalParts, localPartOf } from './local-parts.ts'
 import { objectPartOf, ObjectParts, withoutOptions } from './object-parts.ts'
@@ -114,7 +114,7 @@ export class FileWriter implements SinkWriter {
 }
 
 function suffixOf({ format, compression }: FileSinkOptions): string {
-  if (format === 'parquet') return format
+  if (isContainer(format)) return format
   const packed = { none: '', gzip: '.gz', zstd: '.zst' }[compression]
   return `${format.file?.suffix ?? 'bin'}${packed}`
 }

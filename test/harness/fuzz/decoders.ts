@@ -10,6 +10,9 @@ import { tableColumns } from '../../../runtime/connectors/delta/table-schema.ts'
 import { StateBuilder } from '../../../runtime/connectors/delta/table-state.ts'
 import { FlumeRequests } from '../../../runtime/connectors/flume/flume-rpc.ts'
 import { NettyReader } from '../../../runtime/connectors/flume/netty-frames.ts'
+import { avroHeader, AvroSplit } from '../../../runtime/connectors/file/avro-split.ts'
+import { MARKER_BYTES } from '../../../runtime/formats/avro-container.ts'
+import { AvroWriter } from '../../../runtime/formats/avro-file-writer.ts'
 import { openParquetFile, ParquetSplit } from '../../../runtime/connectors/file/parquet-split.ts'
 import { loadBatchCodecs } from '../../../runtime/connectors/kafka/batch-codecs.ts'
 import { CODEC, decompress } from '../../../runtime/connectors/kafka/compression.ts'
@@ -117,6 +120,7 @@ export async function fuzzedDecoders(): Promise<FuzzedDecoder[]> {
     await format('raw', 'raw', { text: 'string' }, [['text, of any kind: ž €'], ['']]),
     deltaLog(),
     flumeCalls(),
+    avroFile(),
     parquet('parquet', 'flat.parquet', FLAT),
     parquet('parquet of lists', 'lists.parquet', { id: 'long', tags: 'json?' }),
   ]
@@ -284,6 +288,41 @@ function parquet(name: string, file: string, types: Readonly<Record<string, stri
         })
         while ((await split.read(1024)) !== undefined);
       }
+    },
+  }
+}
+
+function avroFile(): FuzzedDecoder {
+  const schema = schemaOf(RICH)
+  const rows = compileRowClass(schema)
+  const writer = new AvroWriter(schema, Buffer.alloc(MARKER_BYTES, 7))
+  const blocks = [ROWS, ROWS].map((values) => {
+    for (const row of values) writer.add(new rows(...row))
+    return writer.take()
+  })
+  return {
+    name: 'avro file',
+    samples: [Buffer.concat(blocks)],
+    async decode(bytes) {
+      const file = {
+        path: 'x.avro',
+        sizeBytes: bytes.length,
+        read: (offset: number, length: number) =>
+          Promise.resolve(new Uint8Array(bytes.subarray(offset, offset + length))),
+      }
+      const header = await avroHeader(file)
+      const split = new AvroSplit({
+        file,
+        header,
+        start: 0,
+        end: bytes.length,
+        next: undefined,
+        schema,
+        rows,
+        eventTimeField: undefined,
+        onBadRecord: () => undefined,
+      })
+      while ((await split.read(1024)) !== undefined);
     },
   }
 }

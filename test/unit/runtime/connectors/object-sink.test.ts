@@ -10,6 +10,7 @@ import { RowBatch } from '../../../../runtime/memory/batch.ts'
 import type { Row, Schema } from '../../../../runtime/model/schema.ts'
 import type { Committable } from '../../../../runtime/model/snapshot.ts'
 import { portsWithBuckets } from '../../../harness/bucket-folder.ts'
+import { readAvro } from '../../../harness/avro-file.ts'
 import { expectExactlyOnceSink } from '../../../harness/connector-conformance.ts'
 import { readParquet } from '../../../harness/parquet-batches.ts'
 
@@ -78,6 +79,7 @@ describe.each(Object.entries(PLACES))('in %s', (_, path) => {
     ['lines that are packed with gzip', { format: 'json', compression: 'gzip' }],
     ['lines that are packed with zstd', { format: 'json', compression: 'zstd' }],
     ['Parquet', { format: 'parquet' }],
+    ['Avro', { format: 'avro' }],
     ['Parquet in folders of partitions', { format: 'parquet', partitionBy: ['day'] }],
   ])(
     '%s of every completed checkpoint are there once, through crashes and other parallelism',
@@ -90,8 +92,9 @@ describe.each(Object.entries(PLACES))('in %s', (_, path) => {
         context: context(),
         row: (n) => ({ id: n, day: `day ${n % 3}` }),
         visible: async () => {
-          if (options.format !== 'parquet') return linesOf(await visible(), unpack)
-          const rows = (await visible()).map((name) => readParquet(join(home, 'bucket/out', name), SCHEMA))
+          if (options.format === 'json') return linesOf(await visible(), unpack)
+          const readFormat = options.format === 'avro' ? readAvro : readParquet
+          const rows = (await visible()).map((name) => readFormat(join(home, 'bucket/out', name), SCHEMA))
           return (await Promise.all(rows)).flat().map((row) => JSON.stringify(row))
         },
         show: (row) => JSON.stringify(row),
