@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 import { parquetMetadata } from 'hyparquet'
 import { MillraceError } from '../runtime/model/errors.ts'
+import { recordsOf } from '../runtime/formats/avro-container.ts'
 import type { SourceVerb } from '../runtime/graph/verbs/source.ts'
 import { realFiles } from '../runtime/ports/real/files.ts'
 
@@ -35,7 +36,11 @@ export async function readInput(
     for (const path of paths) {
       const bytes = readFileSync(path)
       const { kept, rows: more } =
-        options['format'] === 'parquet' ? { kept: bytes, rows: rowsOfParquet(bytes) } : firstLines(bytes, limit)
+        options['format'] === 'parquet'
+          ? { kept: bytes, rows: rowsOfParquet(bytes) }
+          : options['format'] === 'avro'
+            ? { kept: bytes, rows: recordsOf(bytes) }
+            : firstLines(bytes, limit)
       files.set(path, kept)
       rows += more
     }

@@ -62,6 +62,18 @@ export function blockHead(bytes: Buffer): BlockHead {
   return { records, sizeBytes, headBytes: input.at }
 }
 
+/** The number of records of a whole file. Throws AVRO_FILE_INVALID. */
+export function recordsOf(bytes: Buffer): number {
+  const { marker } = containerHeader(bytes)
+  let records = 0
+  for (let at = bytes.indexOf(marker) + MARKER_BYTES; at < bytes.length; ) {
+    const head = blockHead(bytes.subarray(at, at + MOST_BLOCK_HEAD_BYTES))
+    records += head.records
+    at += head.headBytes + head.sizeBytes + MARKER_BYTES
+  }
+  return records
+}
+
 /** The beginning of a file whose blocks `writeBlock` makes. */
 export function writeHeader(schema: object, marker: Uint8Array): Buffer {
   const text = JSON.stringify(schema)

@@ -38,18 +38,12 @@ export const sinkVerb: VerbDefinition<SinkVerb> = {
 
 function readSink(entry: Entry, input: Stream, { connectors }: Surroundings, problems: Problems): ReadOperator {
   const choice = readConnector(entry.fields['sink'], join(entry.path, 'sink'), connectors.sinks, 'sink', problems)
-  if (
-    choice === undefined ||
-    !reportOptions(connectors.sinks[choice.name]?.options.check(choice.options) ?? [], choice.path, problems)
-  )
+  const declared = choice === undefined ? undefined : connectors.sinks[choice.name]
+  if (choice === undefined || !reportOptions(declared?.options.check(choice.options) ?? [], choice.path, problems))
     return { stream: input }
   if (input.schema !== undefined)
-    reportOptions(
-      connectors.sinks[choice.name]?.checkSchema?.(choice.options, input.schema) ?? [],
-      choice.path,
-      problems,
-    )
-  const slots = connectors.sinks[choice.name]?.slots?.(choice.options)
+    reportOptions(declared?.checkSchema?.(choice.options, input.schema) ?? [], choice.path, problems)
+  const slots = declared?.slots?.(choice.options)
   return {
     stream: input,
     verb: { kind: 'sink', connector: choice.name, options: choice.options },

@@ -11,21 +11,22 @@ import type { ReportOption } from '../../../graph/unknown-options.ts'
 import { schemeOf } from '../../../ports/store.ts'
 import { time } from './time-option.ts'
 
-/** Segments of one granularity cover so much of time, and begin where it does. */
-const GRANULARITIES = {
-  hour: (at: Date) => at.setUTCMinutes(0, 0, 0),
-  day: (at: Date) => at.setUTCHours(0, 0, 0, 0),
-  month: (at: Date) => {
-    at.setUTCDate(1)
-    return at.setUTCHours(0, 0, 0, 0)
-  },
-  year: (at: Date) => {
-    at.setUTCMonth(0, 1)
-    return at.setUTCHours(0, 0, 0, 0)
-  },
-} as const
+export type Granularity = 'hour' | 'day' | 'month' | 'year'
 
-export type Granularity = keyof typeof GRANULARITIES
+/** The beginning of the segment that has a time, in UTC. */
+function startOf(granularity: Granularity, ms: number): number {
+  const at = new Date(ms)
+  switch (granularity) {
+    case 'hour':
+      return at.setUTCMinutes(0, 0, 0)
+    case 'day':
+      return at.setUTCHours(0, 0, 0, 0)
+    case 'month':
+      return startOf('day', at.setUTCDate(1))
+    case 'year':
+      return startOf('day', at.setUTCMonth(0, 1))
+  }
+}
 
 export const REPLACE_TABLE = {
   url: {
@@ -98,7 +99,7 @@ export function checkReplace(
     ['from', from],
     ['to', to],
   ] as const)
-    if (at !== undefined && GRANULARITIES[granularity](new Date(at)) !== at)
+    if (at !== undefined && startOf(granularity, at) !== at)
       report(
         name,
         `must be where a segment begins, found ${new Date(at).toISOString()} with granularity ${granularity}`,

@@ -9,7 +9,7 @@ import { MOST_BLOCK_BYTES, writeBlock, writeHeader } from '../../../../runtime/f
 import { AvroWriter } from '../../../../runtime/formats/avro-file-writer.ts'
 import { avroSchemaOf } from '../../../../runtime/formats/avro-schema.ts'
 import { RowBatch } from '../../../../runtime/memory/batch.ts'
-import { MillraceError } from '../../../../runtime/model/errors.ts'
+import type { MillraceError } from '../../../../runtime/model/errors.ts'
 import type { Row, Schema } from '../../../../runtime/model/schema.ts'
 import { expectExactRestores, readAll } from '../../../harness/connector-conformance.ts'
 import { schemaOf } from '../../../harness/formats.ts'
