@@ -13,7 +13,7 @@ import { ByteOutput } from './byte-output.ts'
 export const MARKER_BYTES = 16
 /** A header beyond that is a mistake; without a bound it would fill the memory. */
 export const MOST_HEADER_BYTES = 1024 * 1024
-/** Of a block, packed or not. */
+/** The size of a block, packed or not. */
 export const MOST_BLOCK_BYTES = 64 * 1024 * 1024
 /** Records of no bytes would not end. */
 const MOST_BLOCK_RECORDS = 16 * 1024 * 1024

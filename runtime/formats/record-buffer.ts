@@ -34,7 +34,7 @@ export class RecordBuffer {
     this.#bytes[this.#at++] = NEWLINE
   }
 
-  /** What was added since the last call; it is the caller's. */
+  /** The bytes since the last call; they are the caller's. */
   take(): Buffer {
     const lines = this.#bytes.subarray(0, this.#at)
     this.#bytes = Buffer.alloc(0)

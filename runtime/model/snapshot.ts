@@ -19,7 +19,7 @@ export interface Split {
 /** What is needed to commit one writer's output of one checkpoint: repeatable from the manifest alone. */
 export type Committable = Json
 
-/** What a sink has to know of its output after a restore, whether or not that is committed. */
+/** A sink needs this of its output after a restore, whether or not that output is committed. */
 export type SinkNote = Json
 
 /** Keyed state of one operator in one subtask, or a part of it: blocks behind each other. */

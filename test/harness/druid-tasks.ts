@@ -19,7 +19,7 @@ export class DruidTasks implements HttpClient {
   readonly tasks = new Map<string, Task>()
   rows: Readonly<Record<string, unknown>>[] = []
   specs: Readonly<Record<string, unknown>>[] = []
-  /** Of the next calls: the answer gets lost behind the call, or the call before it. */
+  /** The next calls get lost, or their answers do. */
   readonly mishaps: ('lost call' | 'lost answer')[] = []
   /** How the next tasks end. */
   readonly endings: ('SUCCESS' | 'FAILED' | 'FAILED after publishing')[] = []

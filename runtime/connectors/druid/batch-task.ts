@@ -5,7 +5,7 @@ import { s3LocationOf } from '../../ports/s3-location.ts'
 import { schemeOf } from '../../ports/store.ts'
 import type { ReplaceOptions } from './declared/replace-option.ts'
 
-/** What a task of Druid loads. */
+/** The files of one load, and where their rows go. */
 export interface BatchLoad {
   readonly options: ReplaceOptions
   readonly schema: Schema

@@ -12,7 +12,7 @@ export const ANSWER_MS = 120_000
 
 /** Where a Druid is, and how the job logs in. */
 export interface DruidAddress {
-  /** Of a router, or of the server that answers the calls. */
+  /** The router, or the server that answers the calls. */
   readonly url: string
   readonly tls: TlsFiles | undefined
   readonly auth: Auth | undefined

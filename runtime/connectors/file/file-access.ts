@@ -108,7 +108,7 @@ export class FileAccess {
   }
 }
 
-/** What a file says of itself, read once. */
+/** A footer or header, read once per file. */
 function keptOf<T>(kept: Map<string, Promise<T>>, path: string, read: () => Promise<T>): Promise<T> {
   const known = kept.get(path)
   if (known !== undefined) return known

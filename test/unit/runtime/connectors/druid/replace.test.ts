@@ -71,7 +71,7 @@ async function filesLeft(): Promise<string[]> {
   return existsSync(folder) ? (await readdir(folder)).filter((name) => !name.startsWith('.')) : []
 }
 
-/** What the log has of the newest complete checkpoint. */
+/** The newest complete checkpoint, as the log has it. */
 interface Saved {
   position: number
   committables: readonly Committable[]
