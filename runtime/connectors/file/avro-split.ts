@@ -116,6 +116,12 @@ export class AvroSplit implements SplitStream {
       return 'passed over'
     }
     const unpacked = ofFile(path, () => this.#parts.header.codec(bytes.subarray(0, sizeBytes)))
+    // records of no bytes would make rows without end of a small file
+    if (records > unpacked.length)
+      throw unreadable(
+        path,
+        invalidAvroFile(`the block at byte ${offset} has ${records} records in ${unpacked.length} bytes`),
+      )
     return { bytes: unpacked, offset, left: records, at: 0 }
   }
 

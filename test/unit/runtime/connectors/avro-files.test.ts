@@ -210,6 +210,11 @@ describe('a file that is none of Avro, or is damaged', () => {
       /1 bytes are left/,
     ],
     [
+      'has more records than bytes in a block',
+      Buffer.concat([HEADER, writeBlock(3, Buffer.from([2, 0]), MARKER)]),
+      /3 records in 2 bytes/,
+    ],
+    [
       'has a block without the marker',
       Buffer.concat([HEADER, writeBlock(1, Buffer.from([2, 0]), Buffer.alloc(16))]),
       /does not end with the marker/,
