@@ -164,7 +164,9 @@ describe.skipIf(why !== undefined)(
       mkdirSync(files)
       const example = readFileSync(join(ROOT, 'examples/tour/druid-load.yaml'), 'utf8')
       const file = join(dir, 'tour.yaml')
-      writeFileSync(file, example.replace('http://druid-router:8888', druid.routerUrl).replace('/mnt/loads', files))
+      const csv = join(ROOT, 'examples/tour/sales.csv')
+      const ours = example.replace('http://druid-router:8888', druid.routerUrl).replace('/mnt/loads', files)
+      writeFileSync(file, ours.replace('sales.csv', csv))
       const { code, stderr } = await startMillrace('run', file).ended
       expect(code, stderr).toBe(0)
       const query = /SELECT.*/.exec(example)?.[0] ?? ''
