@@ -159,7 +159,7 @@ describe.skipIf(why !== undefined)(
       await expectRows('emptied', sample(1000, 7))
     }, 300_000)
 
-    test('the example of the tour is found by the query that it names', async () => {
+    test('the doctor finds the overlord for the example of the tour, whose rows the query in it finds', async () => {
       const files = join(dir, 'tour')
       mkdirSync(files)
       const example = readFileSync(join(ROOT, 'examples/tour/druid-load.yaml'), 'utf8')
@@ -167,6 +167,8 @@ describe.skipIf(why !== undefined)(
       const csv = join(ROOT, 'examples/tour/sales.csv')
       const ours = example.replace('http://druid-router:8888', druid.routerUrl).replace('/mnt/loads', files)
       writeFileSync(file, ours.replace('sales.csv', csv))
+      const doctor = await startMillrace('doctor', file).ended
+      expect(doctor.stdout).toMatch(/overlord http.* takes tasks for sales/)
       const { code, stderr } = await startMillrace('run', file).ended
       expect(code, stderr).toBe(0)
       const query = /SELECT.*/.exec(example)?.[0] ?? ''

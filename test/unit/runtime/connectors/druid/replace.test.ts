@@ -272,6 +272,25 @@ test.each([
   expect(problems.map((problem) => problem.path)).toEqual([path])
 })
 
+test.each([
+  ['takes tasks', 'overlord http://overlord:8090 takes tasks for d'],
+  ['cannot be reached', 'DRUID_UNREACHABLE'],
+])('a probe of a Druid that %s says so', async (state, said) => {
+  const druid = new DruidTasks(home)
+  if (state !== 'takes tasks') druid.mishaps.push('lost call')
+  const found = await sink({ datasource: 'd', replace: REPLACE })
+    .probe?.({
+      operatorId: 'out',
+      schema: SCHEMA,
+      ports: { ...portsWithBuckets(home), clock: jumpingClock(), httpClient: druid },
+      baseDir: home,
+      stopping: new AbortController().signal,
+      reportTrouble: () => undefined,
+    })
+    .catch((error: unknown) => (error as { code: string }).code)
+  expect(found).toBe(said)
+})
+
 test('options of the topic have no meaning beside replace', () => {
   const problems = sinkOptions.check({ datasource: 'd', brokers: 'k:1', replace: REPLACE })
   expect(problems).toMatchObject([{ path: 'brokers' }])
