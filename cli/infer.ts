@@ -17,7 +17,7 @@ const PATIENCE_MS = 10_000
 const MAX_DISORDER_MS = 3_600_000
 
 export interface InferOptions {
-  /** A file of JSON lines or CSV, or with `brokers` a topic of JSON records. */
+  /** A file of JSON lines, CSV or Avro, or with `brokers` a topic of JSON records. */
   from: string
   brokers: string | undefined
   output: 'text' | 'json'
@@ -37,7 +37,7 @@ export interface InferIo {
 export async function infer({ from, brokers, output }: InferOptions, { ports, connect, out }: InferIo): Promise<0 | 1> {
   const sample =
     brokers === undefined ? await sampleOfFile(from, ports) : await recordsOfTopic(from, brokers, ports, connect)
-  const inferred = inferSchema(sample.records)
+  const { inferred } = sample
   const [broken] = sample.broken
   if (inferred.records === 0 && broken !== undefined) throw broken
   if (inferred.records === 0)
@@ -55,8 +55,8 @@ export async function infer({ from, brokers, output }: InferOptions, { ports, co
 
 /** `broken` says of each record that could not be read why; a source leaves such out too. */
 interface Sample {
-  records: unknown[]
-  broken: readonly MillraceError[]
+  inferred: InferredSchema
+  broken: readonly Error[]
   format?: string
 }
 
@@ -68,6 +68,10 @@ async function sampleOfFile(path: string, { files }: Ports): Promise<Sample> {
       domain: 'user',
       hint: 'for a topic of Kafka say --brokers host:port',
     })
+  if (path.endsWith('.avro')) {
+    const { inferAvro } = await import('./infer-avro.ts')
+    return { ...(await inferAvro(path, files, MAX_RECORDS)), format: 'avro' }
+  }
   const bytes = await files.read(path, 0, SAMPLE_BYTES)
   const lines = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8').split(/\r?\n/)
   // the last line of a part of a file may be part of a line
@@ -85,7 +89,7 @@ function sampleOfCsv([head = '', ...lines]: readonly string[]): Sample {
     return Object.fromEntries(names.map((name, index) => [name, valueOfCell(cells[index]?.text ?? '')]))
   })
   return {
-    records,
+    inferred: inferSchema(records),
     broken: [],
     format: `{ csv: { header: true${delimiter === ',' ? '' : `, delimiter: ${delimiter === '\t' ? '"\\t"' : `'${delimiter}'`}`} } }`,
   }
@@ -143,7 +147,7 @@ function parsed(texts: readonly string[], where: (index: number) => string): Sam
       return []
     }
   })
-  return { records, broken }
+  return { inferred: inferSchema(records), broken }
 }
 
 function reportOf({ records, fields, leftOut, eventTime }: InferredSchema): object {

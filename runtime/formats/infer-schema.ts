@@ -163,7 +163,7 @@ function mergedFields(left: readonly Field[], right: readonly Field[]): Field[] 
 }
 
 /** The timestamp that is never null and most in order; among equals the first whose name says time. */
-function eventTimeOf(
+export function eventTimeOf(
   fields: readonly Field[],
   records: readonly Readonly<Record<string, unknown>>[],
 ): InferredSchema['eventTime'] {

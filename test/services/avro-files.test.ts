@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { pythonBedMissing, runPython } from '../harness/beds/python-bed.ts'
 import { linesOf, LocalRuns } from '../harness/local-runs.ts'
+import { startMillrace } from '../harness/processes.ts'
 
 const why = pythonBedMissing()
 const COUNT = 30_000
@@ -62,6 +63,18 @@ describe.skipIf(why !== undefined)(
         expect(rows.toSorted((a, b) => a.id - b.id)).toEqual(Array.from({ length: COUNT }, (_, n) => sale(n)))
       }
     }, 200_000)
+
+    test('the schema that millrace infer prints of them is the one they were written with', async () => {
+      const [first] = written
+      const { code, stdout, stderr } = await startMillrace('infer', first?.path ?? '', '-o', 'json').ended
+      expect(code, stderr).toBe(0)
+      expect(JSON.parse(stdout)).toMatchObject({
+        records: 10_000,
+        schema: { ...schema, unread: 'map<double>' },
+        eventTime: { field: 'at', disorderMs: 0 },
+        broken: 0,
+      })
+    })
 
     test('what a job writes, fastavro reads to the last digit', async () => {
       const out = join(dir, 'written')

@@ -3,9 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { infer } from '../../../cli/infer.ts'
+import { AvroWriter } from '../../../runtime/formats/avro-file-writer.ts'
 import { loadBatchCodecs } from '../../../runtime/connectors/kafka/batch-codecs.ts'
 import { RecordBatchWriter } from '../../../runtime/connectors/kafka/record-batch-writer.ts'
 import { VirtualKafka } from '../../../runtime/connectors/kafka/virtual/cluster.ts'
+import { schemaOf } from '../../harness/formats.ts'
 import { jumpingPorts } from '../../harness/kafka/jumping-clock.ts'
 import { quietPorts } from '../../harness/source-context.ts'
 
@@ -53,6 +55,31 @@ schema:
   address: 'row{city: string, zip: long?}'
 eventTime: { field: at, outOfOrderness: 4s }
 # left out, no name of a field: "a b"
+`)
+  })
+
+  test('of a file of Avro it prints what the schema in it says, and the time that is most in order', async () => {
+    const schema = schemaOf({
+      id: 'long',
+      price: 'decimal(9,2)?',
+      seen: 'timestamp',
+      at: 'timestamp',
+      tags: 'array<string>',
+    })
+    const writer = new AvroWriter(schema, Buffer.alloc(16, 1))
+    for (const [id, seen] of [9000, 1000, 5000].entries())
+      writer.add({ id, price: null, seen, at: 1000 * id, tags: [] })
+    const path = join(folder, 'x.avro')
+    await writeFile(path, writer.take())
+    expect(await said(path)).toBe(`# from 3 records of ${path}
+# format: avro
+schema:
+  id: long
+  price: 'decimal(9,2)?'
+  seen: timestamp
+  at: timestamp
+  tags: 'array<string>'
+eventTime: { field: at }
 `)
   })
 
