@@ -3,7 +3,7 @@ import { type Cli, example, outputOption } from './cli.ts'
 
 export const inferCommand = (cli: Cli) =>
   new Command('infer')
-    .description('print the schema that a sample of JSON lines or CSV suggests')
+    .description('print the schema that a sample of JSON lines or CSV suggests, or that a file of Avro has')
     .argument('<from>', 'a file, or with --brokers a topic')
     .option('--brokers <host:port>', 'read a topic instead of a file')
     .addOption(outputOption())
