@@ -59,6 +59,8 @@ export function buildImage(options: ImageOptions = {}): Promise<BuiltImage> {
           ['--root', join(storage, 'root'), '--runroot', join(storage, 'run'), '--storage-driver', 'overlay', ...args],
           { bed: 'image', doing },
         )
+      // a build that was killed has left its container, on whose image the last step would fail
+      await buildah('removing containers of builds that were killed', 'rm', '--all')
       const base = join(context, 'base')
       writeBase(base)
       await buildah('building the base image', 'bud', '--isolation', 'chroot', '-t', BASE, base)
