@@ -41,7 +41,7 @@ export const ARGUED_LOOKUPS: Readonly<Record<string, Readonly<Record<string, num
   'Names from a list of our own: options, variables, units, kinds, codes.': {
     'runtime/connectors/druid/declaration.ts': 1,
     'runtime/connectors/kafka/declaration.ts': 1,
-    'runtime/connectors/kudu/protocol/protobuf.ts': 4,
+    'runtime/connectors/kit/protobuf.ts': 4,
     'cli/dev.ts': 1,
     'operator/config.ts': 1,
     'operator/druid/druid-answers.ts': 1,

@@ -1,5 +1,6 @@
 import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from 'node:zlib'
 import { compressors } from 'hyparquet-compressors'
+import { unpackLz4Block } from '../kit/lz4-block.ts'
 import { unreadableParquet } from './unreadable-parquet.ts'
 
 /** Bytes and the length that they must unpack to → what they unpack to. The caller has bounded the length. */
@@ -61,31 +62,4 @@ function hadoopBlocks(bytes: Uint8Array, length: number): Lz4Block[] | undefined
     at += 8 + size
   }
   return left === 0 ? blocks : undefined
-}
-
-/** LZ4 Block Format: literals and matches in turn. Nothing is written behind `length`. */
-function unpackLz4Block(bytes: Uint8Array, length: number): Uint8Array {
-  const output = Buffer.alloc(length)
-  let at = 0
-  let to = 0
-  const more = (nibble: number): number => {
-    let total = nibble
-    for (let byte = nibble === 15 ? 255 : 0; byte === 255; total += byte) byte = bytes[at++] ?? 0
-    return total
-  }
-  while (at < bytes.length) {
-    const token = bytes[at++] ?? 0
-    const literals = more(token >>> 4)
-    if (literals > bytes.length - at || literals > length - to) throw unreadableParquet('literals of LZ4 have no end')
-    output.set(bytes.subarray(at, at + literals), to)
-    at += literals
-    to += literals
-    if (at >= bytes.length) break
-    const offset = (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8)
-    at += 2
-    const match = more(token & 15) + 4
-    if (offset === 0 || offset > to || match > length - to) throw unreadableParquet('a match of LZ4 lies outside')
-    for (let from = to - offset, end = to + match; to < end; ) output[to++] = output[from++] ?? 0
-  }
-  return output.subarray(0, to)
 }

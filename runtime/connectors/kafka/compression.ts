@@ -1,7 +1,7 @@
 import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { MAX_UNPACKED_BYTES } from '../../model/decoding-limits.ts'
 import { MillraceError } from '../../model/errors.ts'
-import { batchCodecs } from './batch-codecs.ts'
+import { recordCodecs } from '../kit/record-codecs.ts'
 import { checkLz4Bounds } from './lz4-bounds.ts'
 import { unreadable } from './unreadable.ts'
 
@@ -37,7 +37,7 @@ function unpack(codec: number, bytes: Buffer): Buffer {
       return unpackSnappy(bytes)
     case CODEC.lz4:
       checkLz4Bounds(bytes)
-      return batchCodecs().lz4Decompress(bytes)
+      return recordCodecs().lz4FrameDecompress(bytes)
     case CODEC.zstd:
       return zstdDecompressSync(bytes, { maxOutputLength: MAX_UNPACKED_BYTES })
     default:
@@ -88,5 +88,5 @@ function unpackBlock(bytes: Buffer, limit: number): Buffer {
   }
   if (length > limit)
     throw unreadable(`it unpacks to more than ${MAX_UNPACKED_BYTES} bytes: a snappy block says ${length}`)
-  return batchCodecs().snappyDecompress(bytes, length)
+  return recordCodecs().snappyDecompress(bytes, length)
 }

@@ -2,7 +2,7 @@ import type { KafkaClient, KafkaConnect } from './client.ts'
 import type { MillraceError } from '../../model/errors.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { DeadLetter, DeadLetterConnector, DeadLetterContext, DeadLetters } from '../dead-letters.ts'
-import { loadBatchCodecs } from './batch-codecs.ts'
+import { loadRecordCodecs } from '../kit/record-codecs.ts'
 import { BatchProducer, PATIENCE_MS } from './batch-producer.ts'
 import { clientOptions } from './client-options.ts'
 import { asMillraceError } from './errors.ts'
@@ -28,7 +28,7 @@ async function openKafkaDeadLetters(
   { topic, brokers, security }: KafkaDeadLetterOptions,
   { ports, slot, stopping, reportTrouble }: DeadLetterContext,
 ): Promise<DeadLetters> {
-  await loadBatchCodecs()
+  await loadRecordCodecs()
   const client = connect(await clientOptions(brokers, security, 'millrace-dead-letters', ports))
   const environment: RetryEnvironment = {
     clock: ports.clock,

@@ -1,6 +1,6 @@
 import { MillraceError } from '../../model/errors.ts'
 import type { AbortedTransaction } from './client.ts'
-import { batchCodecs } from './batch-codecs.ts'
+import { recordCodecs } from '../kit/record-codecs.ts'
 import { decompress } from './compression.ts'
 import { metadataOf } from './record-metadata.ts'
 import type { RecordColumns } from './record-columns.ts'
@@ -88,7 +88,7 @@ export class RecordBatchReader {
       )
     }
     const expected = bytes.readUInt32BE(start + 17)
-    const found = batchCodecs().crc32c(bytes.subarray(start + CRC_STARTS_AT, end))
+    const found = recordCodecs().crc32c(bytes.subarray(start + CRC_STARTS_AT, end))
     if (expected !== found) {
       throw new MillraceError(
         'KAFKA_BATCH_CORRUPT',

@@ -1,6 +1,6 @@
 import type { RowWriter } from '../../codegen/contracts.ts'
 import type { Row } from '../../model/schema.ts'
-import { batchCodecs } from './batch-codecs.ts'
+import { recordCodecs } from '../kit/record-codecs.ts'
 import { CODEC, compress } from './compression.ts'
 import type { WritableCodec } from './compression.ts'
 import { BATCH_HEADER_BYTES } from './record-batch-reader.ts'
@@ -147,7 +147,7 @@ export class RecordBatchWriter {
     batch.writeInt16BE(owner.epoch, 51)
     batch.writeInt32BE(owner.sequence, 53)
     batch.writeInt32BE(this.count, 57)
-    batch.writeUInt32BE(batchCodecs().crc32c(batch.subarray(21)), 17)
+    batch.writeUInt32BE(recordCodecs().crc32c(batch.subarray(21)), 17)
     return batch
   }
 

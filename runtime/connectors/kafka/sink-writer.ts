@@ -6,7 +6,7 @@ import { fieldOf, type Row } from '../../model/schema.ts'
 import type { KafkaClient, KafkaConnect } from './client.ts'
 import { KafkaBrokerError } from './client.ts'
 import type { Committable, SinkContext, SinkWriter } from '../sink.ts'
-import { loadBatchCodecs } from './batch-codecs.ts'
+import { loadRecordCodecs } from '../kit/record-codecs.ts'
 import { BatchProducer, PATIENCE_MS } from './batch-producer.ts'
 import { clientOptions } from './client-options.ts'
 import { KAFKA_ERROR, isFencedCode } from './error-codes.ts'
@@ -87,7 +87,7 @@ export class KafkaSinkWriter implements SinkWriter {
   async open(recovered: readonly Committable[]): Promise<void> {
     const { ports, jobUid, predecessors, operatorId, slot, attempt } = this.#context
     const { brokers, security, topic, transactionTimeoutMs, compression } = this.#options
-    await loadBatchCodecs()
+    await loadRecordCodecs()
     const client = this.#connect(await clientOptions(brokers, security, `millrace-${operatorId}-${slot}`, ports))
     this.#client = client
     const trouble = new TroubleReporter(ports.clock, (error) => {

@@ -4,7 +4,7 @@ import type { Row } from '../../model/schema.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { KafkaClient, KafkaConnect } from './client.ts'
 import type { ReaderContext, SourceBatch, SourceReader, Split } from '../source.ts'
-import { loadBatchCodecs } from './batch-codecs.ts'
+import { loadRecordCodecs } from '../kit/record-codecs.ts'
 import { clientOptions } from './client-options.ts'
 import type { KafkaSourceOptions } from './declaration.ts'
 import { PartitionFetcher } from './partition-fetcher.ts'
@@ -78,7 +78,7 @@ export class KafkaSourceReader implements SourceReader {
     )
     this.#client = client
     this.#scanner = await this.#openScanner()
-    await loadBatchCodecs()
+    await loadRecordCodecs()
     const trouble = new TroubleReporter(ports.clock, (error) => {
       this.#context.reportTrouble(error)
     })

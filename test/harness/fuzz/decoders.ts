@@ -14,7 +14,7 @@ import { avroHeader, AvroSplit } from '../../../runtime/connectors/file/avro-spl
 import { MARKER_BYTES } from '../../../runtime/formats/avro-container.ts'
 import { AvroWriter } from '../../../runtime/formats/avro-file-writer.ts'
 import { openParquetFile, ParquetSplit } from '../../../runtime/connectors/file/parquet-split.ts'
-import { loadBatchCodecs } from '../../../runtime/connectors/kafka/batch-codecs.ts'
+import { loadRecordCodecs } from '../../../runtime/connectors/kit/record-codecs.ts'
 import { CODEC, decompress } from '../../../runtime/connectors/kafka/compression.ts'
 import { BATCH_HEADER_BYTES, RecordBatchReader } from '../../../runtime/connectors/kafka/record-batch-reader.ts'
 import { RecordBatchWriter } from '../../../runtime/connectors/kafka/record-batch-writer.ts'
@@ -100,7 +100,7 @@ const PARQUET = join(import.meta.dirname, '..', '..', 'fixtures', 'parquet')
 
 /** All of them, ready to run. */
 export async function fuzzedDecoders(): Promise<FuzzedDecoder[]> {
-  await loadBatchCodecs()
+  await loadRecordCodecs()
   return [
     kafkaBatches(),
     ...CODECS.map(compression),

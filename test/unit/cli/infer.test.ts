@@ -4,14 +4,14 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { infer } from '../../../cli/infer.ts'
 import { AvroWriter } from '../../../runtime/formats/avro-file-writer.ts'
-import { loadBatchCodecs } from '../../../runtime/connectors/kafka/batch-codecs.ts'
+import { loadRecordCodecs } from '../../../runtime/connectors/kit/record-codecs.ts'
 import { RecordBatchWriter } from '../../../runtime/connectors/kafka/record-batch-writer.ts'
 import { VirtualKafka } from '../../../runtime/connectors/kafka/virtual/cluster.ts'
 import { schemaOf } from '../../harness/formats.ts'
 import { jumpingPorts } from '../../harness/kafka/jumping-clock.ts'
 import { quietPorts } from '../../harness/source-context.ts'
 
-await loadBatchCodecs()
+await loadRecordCodecs()
 
 const RECORDS = [
   '{"id":1,"at":"2001-01-01T00:00:05Z","address":{"city":"Brno"},"a b":1}',

@@ -1,4 +1,4 @@
-import { message, repeated } from './protobuf.ts'
+import { message, repeated } from '../../kit/protobuf.ts'
 
 /**
  * The part of Kudu's protocol, 1.12 to 1.19, that a client needs: some of the fields of src/kudu/rpc/rpc_header.proto,

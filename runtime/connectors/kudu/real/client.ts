@@ -34,7 +34,7 @@ import {
   writeRequest,
 } from '../protocol/messages.ts'
 import { cellBytes } from '../cell-bytes.ts'
-import type { AnyMessage, Values } from '../protocol/protobuf.ts'
+import type { AnyMessage, Values } from '../../kit/protobuf.ts'
 import type { RowOperations } from '../row-operations.ts'
 import { type KuduAnswer, type KuduCall, KuduConnection } from './connection.ts'
 import { blockOf, LEADER, type Location, locationsOf, openTableOf, projectedColumn, wireColumn } from './wire-tables.ts'

@@ -3,7 +3,7 @@ import { MillraceError } from '../../../model/errors.ts'
 import type { Clock } from '../../../ports/clock.ts'
 import { KuduServerError, unreachable } from '../errors.ts'
 import { connectionContext, negotiation, requestHeader, responseHeader, rpcError } from '../protocol/messages.ts'
-import { decodeMessage, encodeMessage, type AnyMessage, readVarint, type Values, varint } from '../protocol/protobuf.ts'
+import { decodeMessage, encodeMessage, type AnyMessage, readVarint, type Values, varint } from '../../kit/protobuf.ts'
 
 /** `hrpc`, version 9, no service class, no authentication protocol. */
 const PREAMBLE = Buffer.from([0x68, 0x72, 0x70, 0x63, 9, 0, 0])

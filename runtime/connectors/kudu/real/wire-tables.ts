@@ -3,7 +3,7 @@ import type { KuduTable, Tablet } from '../client.ts'
 import { isKuduType, KUDU_TYPE, type KuduColumn } from '../columns.ts'
 import type { Partitioning } from '../partition-key.ts'
 import type { columnSchema, partitionSchema, scanAnswer, tableLocations, tableSchema } from '../protocol/messages.ts'
-import type { Values } from '../protocol/protobuf.ts'
+import type { Values } from '../../kit/protobuf.ts'
 import { columnarBlock, type ScanBlock } from '../scan-block.ts'
 import type { KuduAnswer } from './connection.ts'
 

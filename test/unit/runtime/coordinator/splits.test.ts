@@ -1,12 +1,12 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import { loadBatchCodecs } from '../../../../runtime/connectors/kafka/batch-codecs.ts'
+import { loadRecordCodecs } from '../../../../runtime/connectors/kit/record-codecs.ts'
 import { VirtualKafka } from '../../../../runtime/connectors/kafka/virtual/cluster.ts'
 import { Connectors } from '../../../../runtime/connectors/registry.ts'
 import { fileEntry, kafkaEntry } from '../../../harness/connector-entries.ts'
 import { InProcessJob } from '../../../harness/in-process-job.ts'
 import { putLines } from '../../../harness/kafka/put-lines.ts'
 
-await loadBatchCodecs()
+await loadRecordCodecs()
 
 const cleanups: (() => Promise<void>)[] = []
 afterEach(async () => {

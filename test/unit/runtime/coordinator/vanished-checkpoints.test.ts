@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { loadBatchCodecs } from '../../../../runtime/connectors/kafka/batch-codecs.ts'
+import { loadRecordCodecs } from '../../../../runtime/connectors/kit/record-codecs.ts'
 import { VirtualKafka } from '../../../../runtime/connectors/kafka/virtual/cluster.ts'
 import { Connectors } from '../../../../runtime/connectors/registry.ts'
 import { fileEntry, kafkaEntry } from '../../../harness/connector-entries.ts'
@@ -9,7 +9,7 @@ import { InProcessJob } from '../../../harness/in-process-job.ts'
 import { putLines } from '../../../harness/kafka/put-lines.ts'
 import { until } from '../../../harness/until.ts'
 
-await loadBatchCodecs()
+await loadRecordCodecs()
 
 /** Each number comes twice, before and after: without its state the job would let the second through. */
 const NUMBERS = Array.from({ length: 300 }, (_, index) => index)

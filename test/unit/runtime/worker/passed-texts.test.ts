@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import { loadBatchCodecs } from '../../../../runtime/connectors/kafka/batch-codecs.ts'
+import { loadRecordCodecs } from '../../../../runtime/connectors/kit/record-codecs.ts'
 import { Connectors } from '../../../../runtime/connectors/registry.ts'
 import { RecordBatchReader } from '../../../../runtime/connectors/kafka/record-batch-reader.ts'
 import { RecordBatchWriter } from '../../../../runtime/connectors/kafka/record-batch-writer.ts'
@@ -8,7 +8,7 @@ import { VirtualKafka } from '../../../../runtime/connectors/kafka/virtual/clust
 import { kafkaEntry } from '../../../harness/connector-entries.ts'
 import { InProcessJob } from '../../../harness/in-process-job.ts'
 
-await loadBatchCodecs()
+await loadRecordCodecs()
 
 const cleanups: (() => Promise<void>)[] = []
 afterEach(async () => {

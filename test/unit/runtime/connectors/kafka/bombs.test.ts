@@ -2,14 +2,14 @@ import { crc32c } from '@node-rs/crc32'
 import { lz4Compress, snappyCompress } from '@platformatic/wasm-utils'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
-import { loadBatchCodecs } from '../../../../../runtime/connectors/kafka/batch-codecs.ts'
+import { loadRecordCodecs } from '../../../../../runtime/connectors/kit/record-codecs.ts'
 import { CODEC, decompress } from '../../../../../runtime/connectors/kafka/compression.ts'
 import { RecordBatchReader } from '../../../../../runtime/connectors/kafka/record-batch-reader.ts'
 import { RecordBatchWriter } from '../../../../../runtime/connectors/kafka/record-batch-writer.ts'
 import { RecordColumns } from '../../../../../runtime/connectors/kafka/record-columns.ts'
 import { MAX_UNPACKED_BYTES } from '../../../../../runtime/model/decoding-limits.ts'
 
-await loadBatchCodecs()
+await loadRecordCodecs()
 
 const OWNER = { producerId: 7n, epoch: 3, sequence: 5, transactional: false }
 const TOO_MUCH = Buffer.alloc(MAX_UNPACKED_BYTES + 1024 * 1024)

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { compileRowClass } from '../../../../../runtime/codegen/rows/row.ts'
-import { loadBatchCodecs } from '../../../../../runtime/connectors/kafka/batch-codecs.ts'
+import { loadRecordCodecs } from '../../../../../runtime/connectors/kit/record-codecs.ts'
 import { declaration, readSinkOptions, readSourceOptions } from '../../../../../runtime/connectors/kafka/declaration.ts'
 import { metadataOf } from '../../../../../runtime/connectors/kafka/record-metadata.ts'
 import { type RecordHeader, RecordBatchWriter } from '../../../../../runtime/connectors/kafka/record-batch-writer.ts'
@@ -13,7 +13,7 @@ import type { Ports } from '../../../../../runtime/ports/ports.ts'
 import { sinkContext, sourceContext } from '../../../../harness/kafka/connector-contexts.ts'
 import { jumpingPorts } from '../../../../harness/kafka/jumping-clock.ts'
 
-await loadBatchCodecs()
+await loadRecordCodecs()
 
 const DAY_MS = 86_400_000
 const field = (name: string, type: Field['type'], nullable = false): Field => ({ name, type, nullable })

@@ -1,12 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { loadBatchCodecs } from '../../../../../runtime/connectors/kafka/batch-codecs.ts'
+import { loadRecordCodecs } from '../../../../../runtime/connectors/kit/record-codecs.ts'
 import { RecordBatchReader } from '../../../../../runtime/connectors/kafka/record-batch-reader.ts'
 import { RecordBatchWriter } from '../../../../../runtime/connectors/kafka/record-batch-writer.ts'
 import { plainWriter } from '../../../../harness/kafka/connector-contexts.ts'
 import { RecordColumns } from '../../../../../runtime/connectors/kafka/record-columns.ts'
 
-await loadBatchCodecs()
+await loadRecordCodecs()
 
 /** Made by kafkajs 2.2.4: producer 7, epoch 3, sequence 5, transactional; keys k1, null, k3. */
 const BY_KAFKAJS =

@@ -1,6 +1,6 @@
 import { RowBatch } from '../../../../../runtime/memory/batch.ts'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { loadBatchCodecs } from '../../../../../runtime/connectors/kafka/batch-codecs.ts'
+import { loadRecordCodecs } from '../../../../../runtime/connectors/kit/record-codecs.ts'
 import { readSinkOptions, readSourceOptions } from '../../../../../runtime/connectors/kafka/declaration.ts'
 import { kafkaSink } from '../../../../../runtime/connectors/kafka/sink.ts'
 import { kafkaSource } from '../../../../../runtime/connectors/kafka/source.ts'
@@ -18,7 +18,7 @@ import {
 } from '../../../../harness/kafka/connector-contexts.ts'
 import { jumpingPorts } from '../../../../harness/kafka/jumping-clock.ts'
 
-await loadBatchCodecs()
+await loadRecordCodecs()
 
 let kafka: VirtualKafka
 let ports: Ports

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { loadBatchCodecs } from '../../../../../runtime/connectors/kafka/batch-codecs.ts'
+import { loadRecordCodecs } from '../../../../../runtime/connectors/kit/record-codecs.ts'
 import { readSourceOptions } from '../../../../../runtime/connectors/kafka/declaration.ts'
 import { kafkaSource } from '../../../../../runtime/connectors/kafka/source.ts'
 import { RecordBatchWriter } from '../../../../../runtime/connectors/kafka/record-batch-writer.ts'
@@ -10,7 +10,7 @@ import type { Ports } from '../../../../../runtime/ports/ports.ts'
 import { EVENT_SCHEMA, plainScanner, sourceContext } from '../../../../harness/kafka/connector-contexts.ts'
 import { jumpingPorts } from '../../../../harness/kafka/jumping-clock.ts'
 
-await loadBatchCodecs()
+await loadRecordCodecs()
 
 let kafka: VirtualKafka
 let ports: Ports

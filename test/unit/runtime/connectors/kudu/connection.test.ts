@@ -8,7 +8,7 @@ import {
   rpcError,
   tableSchema,
 } from '../../../../../runtime/connectors/kudu/protocol/messages.ts'
-import { encodeMessage, varint } from '../../../../../runtime/connectors/kudu/protocol/protobuf.ts'
+import { encodeMessage, varint } from '../../../../../runtime/connectors/kit/protobuf.ts'
 import { connectKudu } from '../../../../../runtime/connectors/kudu/real/client.ts'
 import { KuduConnection } from '../../../../../runtime/connectors/kudu/real/connection.ts'
 import { realClock } from '../../../../../runtime/ports/real/clock.ts'

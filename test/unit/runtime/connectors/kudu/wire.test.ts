@@ -4,12 +4,7 @@ import { type Cell, KUDU_TYPE, type KuduColumn, type KuduType } from '../../../.
 import { hashBucket, murmur2 } from '../../../../../runtime/connectors/kudu/murmur2-64a.ts'
 import { partitionKeyer, rangeHolding } from '../../../../../runtime/connectors/kudu/partition-key.ts'
 import { requestHeader, scanAnswer } from '../../../../../runtime/connectors/kudu/protocol/messages.ts'
-import {
-  decodeMessage,
-  encodeMessage,
-  message,
-  repeated,
-} from '../../../../../runtime/connectors/kudu/protocol/protobuf.ts'
+import { decodeMessage, encodeMessage, message, repeated } from '../../../../../runtime/connectors/kit/protobuf.ts'
 import { OPERATION, RowOperations } from '../../../../../runtime/connectors/kudu/row-operations.ts'
 import { columnarBlock } from '../../../../../runtime/connectors/kudu/scan-block.ts'
 
@@ -163,7 +158,7 @@ describe('messages', () => {
         try {
           decodeMessage(scanAnswer, Buffer.from(bytes))
         } catch (error) {
-          expect(error).toMatchObject({ code: 'KUDU_ANSWER' })
+          expect(error).toMatchObject({ code: 'PROTOBUF_INVALID' })
         }
       }),
     )

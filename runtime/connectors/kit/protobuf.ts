@@ -1,4 +1,4 @@
-import { MillraceError } from '../../../model/errors.ts'
+import { MillraceError } from '../../model/errors.ts'
 
 /**
  * Protocol Buffers (proto2 wire format) of messages that are known when this is written: a table says number and kind
@@ -23,6 +23,13 @@ type FieldTable = Readonly<Record<string, readonly [number: number, kind: Kind]>
 
 export interface Message<Table extends FieldTable> {
   readonly fields: Table
+  readonly byNumber: ReadonlyMap<number, NamedField>
+  readonly lists: readonly string[]
+}
+
+interface NamedField {
+  readonly name: string
+  readonly kind: Kind
 }
 
 /** A message of any fields. */
@@ -42,7 +49,12 @@ type Written<Table extends FieldTable> = { readonly [Name in keyof Table]?: Valu
 export type Values<M> = M extends Message<infer Table> ? Written<Table> : never
 
 export function message<const Table extends FieldTable>(fields: Table): Message<Table> {
-  return { fields }
+  const entries = Object.entries(fields)
+  return {
+    fields,
+    byNumber: new Map(entries.map(([name, [number, kind]]) => [number, { name, kind }])),
+    lists: entries.flatMap(([name, [, kind]]) => (typeof kind === 'object' && 'each' in kind ? [name] : [])),
+  }
 }
 
 export function repeated<const Each extends keyof Kinds | AnyMessage>(each: Each): { readonly each: Each } {
@@ -102,12 +114,10 @@ export function varint(value: number): Buffer {
   return Buffer.from(bytes)
 }
 
-/** Throws KUDU_ANSWER for bytes that are no such message. The bytes of `bytes` fields are views. */
-export function decodeMessage<M extends AnyMessage>({ fields }: M, bytes: Buffer): Values<M> {
-  const byNumber = new Map(Object.entries(fields).map(([name, [number, kind]]) => [number, { name, kind }]))
+/** Throws PROTOBUF_INVALID for bytes that are no such message. The bytes of `bytes` fields are views. */
+export function decodeMessage<M extends AnyMessage>({ byNumber, lists }: M, bytes: Buffer): Values<M> {
   const values: Record<string, unknown> = {}
-  for (const [name, [, kind]] of Object.entries(fields))
-    if (typeof kind === 'object' && 'each' in kind) values[name] = []
+  for (const name of lists) values[name] = []
   const input = { bytes, at: 0 }
   while (input.at < bytes.length) {
     const tag = readVarint(input)
@@ -198,7 +208,7 @@ function byteAt(input: Input): number {
 }
 
 function malformed(what: string): MillraceError {
-  return new MillraceError('KUDU_ANSWER', `a Kudu server sent a malformed message: ${what}`, {
+  return new MillraceError('PROTOBUF_INVALID', `a server sent a malformed message: ${what}`, {
     domain: 'dependency',
     retriable: true,
   })

@@ -1,0 +1,127 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { freePorts } from './free-port.ts'
+import { fetchJars, javaMissing } from './maven.ts'
+import { spawnTied, type TiedProcess } from './tied-process.ts'
+import { bodyIfOk, waitFor } from './wait-for.ts'
+
+const SOURCES = join(import.meta.dirname, 'pulsar')
+const STARTS_WITHIN_MS = 120_000
+const STOPS_WITHIN_MS = 20_000
+const CALL_MS = 30_000
+
+// as bin/pulsar opens them for Java 17
+const OPENS = [
+  'java.base/java.io',
+  'java.base/java.util.zip',
+  'java.base/java.lang',
+  'java.base/java.nio',
+  'java.base/sun.net',
+  'java.base/jdk.internal.platform',
+  'java.base/jdk.internal.loader',
+  'java.base/sun.nio.ch',
+  'java.management/sun.management',
+  'jdk.management/com.sun.management.internal',
+]
+
+export interface PulsarOptions {
+  /** Where its data, configuration and log go. */
+  readonly dir: string
+  /** Whether brokers drop messages whose sequence id they have stored already. */
+  readonly deduplication: 'on' | 'off'
+  /** Settings of the broker beside those of the bed, by name. */
+  readonly settings?: Readonly<Record<string, string>>
+}
+
+export interface PulsarBed {
+  readonly serviceUrl: string
+  /** The address of its admin API. */
+  readonly webUrl: string
+  /** Makes a topic of the namespace public/default; with 0 partitions it is a single one. Gives its full name. */
+  createTopic(name: string, partitions: number): Promise<string>
+  /** Calls the admin API; `path` is behind /admin/v2/. Gives the body, and throws unless the answer is 2xx. */
+  admin(method: string, path: string, body?: unknown): Promise<string>
+  /** SIGKILL. */
+  kill(): Promise<void>
+  /** Starts it again on the same ports and data. */
+  launch(): Promise<void>
+  stop(): Promise<void>
+}
+
+/** Why a real Pulsar can not run here, or undefined. */
+export const pulsarBedMissing = javaMissing
+
+/** Fetches Pulsar 3.0.7 unless it is in the cache; gives the folder of its jars. */
+export function fetchPulsar(): Promise<string> {
+  return fetchJars('pulsar', join(SOURCES, 'pom.xml'), '200 MB, about 45 s', 'newer')
+}
+
+/** Starts a standalone Pulsar 3.0.7 (broker, bookie and metadata in one JVM). It ends with this process at the latest. */
+export async function startPulsar(options: PulsarOptions): Promise<PulsarBed> {
+  const jars = await fetchPulsar()
+  const dir = resolve(options.dir)
+  mkdirSync(dir, { recursive: true })
+  const [brokerPort, webPort, bookiePort] = await freePorts(3)
+  const webUrl = `http://127.0.0.1:${webPort}`
+  const more = Object.entries(options.settings ?? {}).map(([name, value]) => `${name}=${value}`)
+  writeFileSync(
+    join(dir, 'standalone.conf'),
+    readFileSync(join(SOURCES, 'standalone.conf.tmpl'), 'utf8')
+      .replace('@brokerPort@', String(brokerPort))
+      .replace('@webPort@', String(webPort))
+      .replace('@deduplication@', String(options.deduplication === 'on'))
+      .replace('@more@', more.join('\n')),
+  )
+  const java = [
+    '-Xmx512m',
+    '-XX:MaxDirectMemorySize=512m',
+    '-XX:+UseSerialGC',
+    ...OPENS.map((name) => `--add-opens=${name}=ALL-UNNAMED`),
+    '--add-exports=java.base/jdk.internal.misc=ALL-UNNAMED',
+    '-Dio.netty.tryReflectionSetAccessible=true',
+    '-cp',
+    `${jars}/*`,
+    'org.apache.pulsar.PulsarStandaloneStarter',
+    ...['--config', 'standalone.conf', '--no-functions-worker', '--no-stream-storage'],
+    ...['--metadata-dir', 'meta', '--bookkeeper-dir', 'bk', '--bookkeeper-port', String(bookiePort)],
+  ]
+  let running: TiedProcess | undefined
+  const launch = async (): Promise<void> => {
+    const started = await spawnTied('java', java, { log: join(dir, 'pulsar.log'), cwd: dir })
+    running = started
+    await waitFor(
+      'Pulsar serves',
+      STARTS_WITHIN_MS,
+      async () => {
+        if (started.hasExited()) throw new Error(`Pulsar ended while starting:\n${started.logTail()}`)
+        return (await bodyIfOk(`${webUrl}/admin/v2/namespaces/public`))?.includes('public/default') === true
+      },
+      () => started.logTail(),
+    )
+  }
+  const admin = async (method: string, path: string, body?: unknown): Promise<string> => {
+    const answer = await fetch(`${webUrl}/admin/v2/${path}`, {
+      method,
+      signal: AbortSignal.timeout(CALL_MS),
+      ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+    })
+    const text = await answer.text()
+    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`)
+    return text
+  }
+  await launch()
+  return {
+    serviceUrl: `pulsar://127.0.0.1:${brokerPort}`,
+    webUrl,
+    async createTopic(name, partitions) {
+      const path = `persistent/public/default/${encodeURIComponent(name)}`
+      if (partitions === 0) await admin('PUT', path)
+      else await admin('PUT', `${path}/partitions`, partitions)
+      return `persistent://public/default/${name}`
+    },
+    admin,
+    kill: async () => running?.kill(),
+    launch,
+    stop: async () => running?.stop(STOPS_WITHIN_MS),
+  }
+}
