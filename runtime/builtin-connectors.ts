@@ -9,6 +9,7 @@ import { declaration as http } from './connectors/http/declaration.ts'
 import { declaration as kafka } from './connectors/kafka/declaration.ts'
 import { declaration as kudu } from './connectors/kudu/declaration.ts'
 import { declaration as nexmark } from './connectors/nexmark/declaration.ts'
+import { declaration as pulsar } from './connectors/pulsar/declaration.ts'
 import { declaration as tcp } from './connectors/tcp/declaration.ts'
 import { declaration as values } from './connectors/values/declaration.ts'
 import { declaration as webhook } from './connectors/webhook/declaration.ts'
@@ -27,6 +28,7 @@ export const builtinConnectors = new Connectors([
   { declaration: kafka, load: () => import('./connectors/kafka/real/connector.ts') },
   { declaration: kudu, load: () => import('./connectors/kudu/real/connector.ts') },
   { declaration: nexmark, load: () => import('./connectors/nexmark/connector.ts') },
+  { declaration: pulsar, load: () => import('./connectors/pulsar/real/connector.ts') },
   { declaration: tcp, load: () => import('./connectors/tcp/real/connector.ts') },
   { declaration: values, load: () => import('./connectors/values/connector.ts') },
   { declaration: webhook, load: () => import('./connectors/webhook/real/connector.ts') },

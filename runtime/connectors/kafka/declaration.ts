@@ -6,19 +6,19 @@ import type { TlsFiles } from '../../model/tls-files.ts'
 import { fieldsByHeader } from '../kit/fields-by-header.ts'
 import { formatProblems, recordFormat, timestampFormat } from '../kit/format-option.ts'
 import { hostList } from '../kit/host-list.ts'
+import { startFrom, type StartFrom } from '../kit/start-from-option.ts'
 import { httpUrl } from '../kit/url-option.ts'
 import type { TokenEndpoint } from './token-endpoint.ts'
 import { mapping, OptionSet, type OptionValues, type ValuesSoFar } from '../kit/option-set.ts'
 import { choice, count, duration, flag, secretFile, shown, text, type OptionType } from '../kit/option-types.ts'
 import { tls } from '../kit/tls-option.ts'
+import { tombstones, type Tombstones } from '../kit/tombstones-option.ts'
 import { readPattern } from '../../expressions/pattern-syntax.ts'
 import { metadataFieldsOf, valueSchema } from '../kit/metadata-fields.ts'
 import { kafkaMetadataProblems, type MetadataFields } from './declared/metadata-fields.ts'
 import { fieldsBesideValue, sinkFieldProblems, writtenSchema } from './declared/sink-fields.ts'
 import type { Isolation } from './client.ts'
 import type { WritableCodec } from './compression.ts'
-
-export type StartFrom = { kind: 'earliest' } | { kind: 'latest' } | { kind: 'timestamp'; time: number }
 
 /** The security of a connection; password or token is read from its file when connecting and never kept in a spec. */
 export interface KafkaSecurity {
@@ -49,7 +49,7 @@ export interface KafkaSourceOptions extends KafkaConnectionOptions {
   partitionDiscoveryMs: number
   metadata: MetadataFields | undefined
   /** Records without a value are refused, or become rows. */
-  tombstones: 'refuse' | 'rows'
+  tombstones: Tombstones
 }
 
 export interface KafkaSinkOptions extends KafkaConnectionOptions {
@@ -109,17 +109,6 @@ const topicPattern: OptionType<string> = {
     const syntax = readPattern(pattern, '')
     if (!('problem' in syntax)) return pattern
     report('', `${shown(pattern)}: ${syntax.problem}`)
-    return undefined
-  },
-}
-
-const startFrom: OptionType<StartFrom> = {
-  name: '`earliest`, `latest`, or a time (ISO 8601 or epoch milliseconds)',
-  read: (value, report) => {
-    if (value === 'earliest' || value === 'latest') return { kind: value }
-    const time = typeof value === 'number' ? value : typeof value === 'string' ? Date.parse(value) : NaN
-    if (Number.isSafeInteger(time) && time >= 0) return { kind: 'timestamp', time }
-    report('', `must be earliest, latest, or a time (ISO 8601 or epoch milliseconds), found ${shown(value)}`)
     return undefined
   },
 }
@@ -264,11 +253,7 @@ export const sourceOptions = new OptionSet(
       }),
       doc: 'Fields of the schema that have what a record says beside its value.',
     },
-    tombstones: {
-      type: choice('refuse', 'rows'),
-      default: 'refuse',
-      doc: 'What becomes of records without a value: bad records, or rows whose fields are null but for those of `metadata`.',
-    },
+    tombstones,
     partitionDiscovery: {
       type: duration('100ms'),
       default: '30s',
@@ -344,9 +329,9 @@ export const declaration: ConnectorDeclaration = {
   source: {
     options: sourceOptions,
     checkSchema: (options, schema) => {
-      const { format, metadata, tombstones } = sourceOptions.read(options)
+      const { format, metadata, tombstones: wanted } = sourceOptions.read(options)
       return [
-        ...kafkaMetadataProblems(schema, metadata, tombstones),
+        ...kafkaMetadataProblems(schema, metadata, wanted),
         ...formatProblems(format, valueSchema(schema, metadataFieldsOf(metadata)), 'read'),
       ]
     },

@@ -54,9 +54,10 @@ export async function authHeaders(
 ): Promise<Readonly<Record<string, string>>> {
   if (login === undefined) return {}
   const { username = '', passwordFile, tokenFile } = login
-  if (tokenFile !== undefined) return { authorization: `Bearer ${await secretFor(tokenFile, url, secrets)}` }
+  if (tokenFile !== undefined)
+    return { authorization: `Bearer ${await readSecretFor(tokenFile, new URL(url).host, secrets)}` }
   if (passwordFile === undefined) return {}
-  const password = await secretFor(passwordFile, url, secrets)
+  const password = await readSecretFor(passwordFile, new URL(url).host, secrets)
   return { authorization: `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}` }
 }
 
@@ -78,9 +79,10 @@ export async function readLogin(
   }
 }
 
-async function secretFor(file: string, url: string, secrets: SecretFiles): Promise<string> {
+/** A token or password for a server named as host:port. Throws SECRET_UNREADABLE, SECRET_HOST_FORBIDDEN. */
+export async function readSecretFor(file: string, server: string, secrets: SecretFiles): Promise<string> {
   const { secret, hosts } = await readSecret(file, secrets)
-  checkHost(file, hosts, new URL(url).host)
+  checkHost(file, hosts, server)
   return secret
 }
 

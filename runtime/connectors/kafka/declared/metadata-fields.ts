@@ -1,6 +1,7 @@
 import type { OptionProblem } from '../../../graph/connector-declaration.ts'
 import type { Schema } from '../../../model/schema.ts'
-import { metadataFieldsOf, metadataProblems, valueSchema, type MetadataOption } from '../../kit/metadata-fields.ts'
+import { metadataFieldsOf, metadataProblems, type MetadataOption } from '../../kit/metadata-fields.ts'
+import { tombstoneProblems, type Tombstones } from '../../kit/tombstones-option.ts'
 
 export type MetadataPart = 'key' | 'timestamp' | 'topic' | 'partition' | 'offset'
 
@@ -20,18 +21,8 @@ const KINDS: Readonly<Record<MetadataPart | 'header', readonly string[]>> = {
 export function kafkaMetadataProblems(
   schema: Schema,
   option: MetadataFields | undefined,
-  tombstones: 'refuse' | 'rows',
+  tombstones: Tombstones,
 ): OptionProblem[] {
   const metadata = metadataFieldsOf(option)
-  const wrong = metadataProblems(schema, metadata, KINDS)
-  if (tombstones === 'refuse') return wrong
-  const notNull = valueSchema(schema, metadata).fields.filter(({ nullable }) => !nullable)
-  return [
-    ...wrong,
-    ...notNull.map(({ name }) => ({
-      path: 'tombstones',
-      message: `a tombstone has no ${name}`,
-      hint: `let it be null in the schema: ${name}: "type?"`,
-    })),
-  ]
+  return [...metadataProblems(schema, metadata, KINDS), ...tombstoneProblems(schema, metadata, tombstones)]
 }
