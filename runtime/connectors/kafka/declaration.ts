@@ -16,7 +16,7 @@ import { tombstones, type Tombstones } from '../kit/tombstones-option.ts'
 import { readPattern } from '../../expressions/pattern-syntax.ts'
 import { metadataFieldsOf, valueSchema } from '../kit/metadata-fields.ts'
 import { kafkaMetadataProblems, type MetadataFields } from './declared/metadata-fields.ts'
-import { fieldsBesideValue, sinkFieldProblems, writtenSchema } from './declared/sink-fields.ts'
+import { fieldsBesideValue, messageFieldProblems, writtenSchema } from '../kit/message-fields.ts'
 import type { Isolation } from './client.ts'
 import type { WritableCodec } from './compression.ts'
 
@@ -348,7 +348,11 @@ export const declaration: ConnectorDeclaration = {
     options: sinkOptions,
     checkSchema: (options, schema) => {
       const read = sinkOptions.read(options)
-      return [...sinkFieldProblems(schema, read), ...formatProblems(read.format, writtenSchema(schema, read), 'write')]
+      const words = { headers: 'headers', timestamp: 'timestamp' }
+      return [
+        ...messageFieldProblems(schema, read, words),
+        ...formatProblems(read.format, writtenSchema(schema, read), 'write'),
+      ]
     },
     takesTexts: (options, schema) => {
       const read = sinkOptions.read(options)

@@ -16,7 +16,7 @@ import type { KafkaSinkOptions } from './declaration.ts'
 import { recordOf } from '../kit/record-of.ts'
 import { retrying, type RetryEnvironment } from '../kit/retry.ts'
 import { TroubleReporter } from '../kit/trouble-reporter.ts'
-import { fieldsBesideValue } from './declared/sink-fields.ts'
+import { fieldsBesideValue, keyBytes } from '../kit/message-fields.ts'
 import { kafkaRetryPolicy } from './retry-policy.ts'
 import { preparedFromJson, preparedToJson, Transactions } from './transactions.ts'
 import type { OpenTransaction } from './transactions.ts'
@@ -133,7 +133,7 @@ export class KafkaSinkWriter implements SinkWriter {
       for (let i = 0; i < count; i++) {
         const row = rows[i]
         if (row === undefined) continue
-        const key = this.#options.key === undefined ? null : fieldBytes(row[this.#options.key])
+        const key = this.#options.key === undefined ? null : keyBytes(row[this.#options.key])
         const partition = this.#choosePartition(row, key, producer.partitions)
         const waiting = this.#hasFieldsBeside
           ? this.#appendWithFields(partition, key, row, now)
@@ -264,7 +264,7 @@ export class KafkaSinkWriter implements SinkWriter {
 
   #choosePartition(row: Row, key: Buffer | null, partitions: number): number {
     const { partitionBy } = this.#options
-    const by = partitionBy === undefined ? key : fieldBytes(row[partitionBy])
+    const by = partitionBy === undefined ? key : keyBytes(row[partitionBy])
     if (by !== null) return partitionOfKey(by, partitions)
     if (this.#rowsInPartition++ === ROWS_PER_PARTITION) {
       this.#rowsInPartition = 1
@@ -305,10 +305,4 @@ export class KafkaSinkWriter implements SinkWriter {
 
 function isFence(committable: Committable): boolean {
   return typeof committable === 'object' && committable !== null && 'fence' in committable
-}
-
-/** Texts as they are, everything else as its JSON; null stays null. */
-function fieldBytes(value: unknown): Buffer | null {
-  if (value === null || value === undefined) return null
-  return Buffer.from(typeof value === 'string' ? value : JSON.stringify(value))
 }

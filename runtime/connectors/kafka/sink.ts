@@ -3,7 +3,7 @@ import type { FormatContext, RecordFormat } from '../../formats/format.ts'
 import type { SinkConnector } from '../sink.ts'
 import type { KafkaConnect } from './client.ts'
 import type { KafkaSinkOptions } from './declaration.ts'
-import { writtenSchema } from './declared/sink-fields.ts'
+import { writtenSchema } from '../kit/message-fields.ts'
 import { KafkaSinkWriter } from './sink-writer.ts'
 import { probeTopic } from './topic-probe.ts'
 

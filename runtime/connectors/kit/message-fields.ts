@@ -1,0 +1,53 @@
+import type { OptionProblem } from '../../graph/connector-declaration.ts'
+import { fieldOf, type Schema } from '../../model/schema.ts'
+
+/** The fields that become parts of a message: its key, headers and time, and whether it has a value. */
+export interface MessageFields {
+  readonly key?: string | undefined
+  readonly headers: Readonly<Record<string, string>>
+  readonly timestamp?: string | undefined
+  readonly tombstone?: string | undefined
+}
+
+/** Fields that go beside the value of a record and are left out of it. */
+export function fieldsBesideValue({ headers, timestamp, tombstone }: MessageFields): ReadonlySet<string> {
+  return new Set([...Object.values(headers), timestamp, tombstone].filter((field) => field !== undefined))
+}
+
+/** The schema of the values. */
+export function writtenSchema({ fields }: Schema, options: MessageFields): Schema {
+  const beside = fieldsBesideValue(options)
+  return { fields: fields.filter(({ name }) => !beside.has(name)) }
+}
+
+/** `words` are the names that the options of the sink have. */
+export function messageFieldProblems(
+  schema: Schema,
+  { key, headers, timestamp, tombstone }: MessageFields,
+  words: { readonly headers: string; readonly timestamp: string },
+): OptionProblem[] {
+  const wrong = (path: string, name: string, kinds: readonly string[]): OptionProblem[] => {
+    const field = fieldOf(schema, name)
+    if (field === undefined) return [{ path, message: `there is no field "${name}"` }]
+    const kind = field.logical?.kind ?? field.type
+    return kinds.length === 0 || kinds.includes(kind)
+      ? []
+      : [{ path, message: `"${name}" is ${kind}, and must be ${kinds.join(' or ')}` }]
+  }
+  return [
+    ...Object.entries(headers).flatMap(([header, field]) =>
+      wrong(`${words.headers}.${header}`, field, ['string', 'bytes']),
+    ),
+    ...(timestamp === undefined ? [] : wrong(words.timestamp, timestamp, ['timestamp'])),
+    ...(tombstone === undefined ? [] : wrong('tombstone', tombstone, ['boolean'])),
+    ...(tombstone !== undefined && key === undefined
+      ? [{ path: 'tombstone', message: 'needs a key: a record without key and value says nothing' }]
+      : []),
+  ]
+}
+
+/** The bytes of a key: texts as they are, everything else as its JSON; null stays null. */
+export function keyBytes(value: unknown): Buffer | null {
+  if (value === null || value === undefined) return null
+  return Buffer.from(typeof value === 'string' ? value : JSON.stringify(value))
+}
