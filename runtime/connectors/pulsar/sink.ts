@@ -1,0 +1,28 @@
+import type { SinkConnector } from '../sink.ts'
+import { writtenSchema } from '../kit/message-fields.ts'
+import type { PulsarSinkOptions } from './declaration.ts'
+import { openSink, PulsarSinkWriter } from './sink-writer.ts'
+import { StagedWriter } from './staged-writer.ts'
+import { TopicWriter } from './topic-writer.ts'
+import type { PulsarTransport } from './transport.ts'
+
+export function pulsarSink(transport: PulsarTransport, options: PulsarSinkOptions): SinkConnector {
+  return {
+    probe: async (context) => {
+      const topic = await TopicWriter.open(transport, options, context)
+      await topic.close()
+      return `topic ${options.topic} with ${topic.partitions === 0 ? 'no' : topic.partitions} partitions`
+    },
+    writer: (context) => {
+      const { schema, ports, baseDir } = context
+      const { format, timestampFormat, fields, files } = options
+      const open = (): ReturnType<typeof openSink> =>
+        openSink(transport, options, context, async () =>
+          format.writer({ schema: writtenSchema(schema, fields), ports, baseDir, timestampFormat }),
+        )
+      return files === undefined
+        ? new PulsarSinkWriter(context, open)
+        : new StagedWriter(context, { topic: options.topic, files }, open)
+    },
+  }
+}
