@@ -207,8 +207,7 @@ export class PartitionConsumer {
     this.#awaited -= messages
     this.#messageBytes = (7 * this.#messageBytes + entry.payload.length / Math.max(1, messages)) / 8
     if (expected !== undefined && compareEntries(entry, expected) !== 0) throw this.#removed(expected, entry)
-    // it came before the connection was lost
-    if (this.#last !== undefined && compareEntries(entry, this.#last) <= 0) {
+    if (this.#isKnown(entry)) {
       this.#askForMore()
       return
     }
@@ -217,6 +216,13 @@ export class PartitionConsumer {
     this.#queuedBytes += entry.payload.length
     this.#queuedMessages += messages
     this.#parts.onArrival()
+  }
+
+  /** It came before the connection was lost, or the source begins behind it: some brokers begin with it all the same. */
+  #isKnown(entry: EntryId): boolean {
+    const { from } = this.#parts
+    const last = this.#last ?? (from.kind === 'behind' ? from : undefined)
+    return last !== undefined && compareEntries(entry, last) <= 0
   }
 
   #askForMore(): void {

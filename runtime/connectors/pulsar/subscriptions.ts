@@ -79,7 +79,7 @@ export async function lastMessage(connection: PulsarConnection, consumerId: numb
 
 /**
  * Opens a reader, which leaves nothing behind. From `within` on the first entry that comes is that entry itself, unless
- * Pulsar no longer has it.
+ * Pulsar no longer has it; from `behind` on it may be that entry, too.
  */
 export async function openReader(
   connection: PulsarConnection,

@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { freePorts } from './free-port.ts'
 import { fetchJars, javaMissing } from './maven.ts'
+import { runCommand } from './run-command.ts'
 import { spawnTied, type TiedProcess } from './tied-process.ts'
 import { bodyIfOk, waitFor } from './wait-for.ts'
 
@@ -41,6 +42,8 @@ export interface PulsarBed {
   createTopic(name: string, partitions: number): Promise<string>
   /** Calls the admin API; `path` is behind /admin/v2/. Gives the body, and throws unless the answer is 2xx. */
   admin(method: string, path: string, body?: unknown): Promise<string>
+  /** Writes a message for each key with Pulsar's own client for Java, which chooses the partitions. */
+  writeKeys(topic: string, hashing: 'JavaStringHash' | 'Murmur3_32Hash', keys: readonly string[]): Promise<void>
   /** SIGKILL. */
   kill(): Promise<void>
   /** Starts it again on the same ports and data. */
@@ -110,18 +113,49 @@ export async function startPulsar(options: PulsarOptions): Promise<PulsarBed> {
     return text
   }
   await launch()
+  const serviceUrl = `pulsar://127.0.0.1:${brokerPort}`
   return {
-    serviceUrl: `pulsar://127.0.0.1:${brokerPort}`,
+    serviceUrl,
     webUrl,
     async createTopic(name, partitions) {
       const path = `persistent/public/default/${encodeURIComponent(name)}`
-      if (partitions === 0) await admin('PUT', path)
-      else await admin('PUT', `${path}/partitions`, partitions)
+      await whileUnavailable(() =>
+        partitions === 0 ? admin('PUT', path) : admin('PUT', `${path}/partitions`, partitions),
+      )
       return `persistent://public/default/${name}`
     },
     admin,
+    async writeKeys(topic, hashing, keys) {
+      const program = ['-Xmx128m', '-Dfile.encoding=UTF-8', '-cp', `${jars}/*`, join(SOURCES, 'Keys.java')]
+      const env = { ...process.env, LC_ALL: 'C.UTF-8' }
+      await runCommand('java', [...program, serviceUrl, topic, hashing, ...keys], {
+        bed: 'pulsar',
+        doing: 'writing keys',
+        env,
+      })
+    },
     kill: async () => running?.kill(),
     launch,
     stop: async () => running?.stop(STOPS_WITHIN_MS),
   }
+}
+
+/** Behind a restart the bookie is not trusted at once: "Not enough non-faulty bookies". */
+async function whileUnavailable(call: () => Promise<string>): Promise<void> {
+  let failure: unknown
+  await waitFor(
+    'Pulsar makes a topic',
+    STARTS_WITHIN_MS,
+    async () => {
+      try {
+        await call()
+        return true
+      } catch (error) {
+        failure = error
+        if (error instanceof Error && error.message.includes('non-faulty bookies')) return false
+        throw error
+      }
+    },
+    () => String(failure),
+  )
 }

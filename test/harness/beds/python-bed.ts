@@ -15,7 +15,7 @@ export function pythonBedMissing(): string | undefined {
 }
 
 /**
- * Fetches pyarrow, deltalake (delta-rs) and fastavro into a virtual environment under the cache folder unless they are there;
+ * Fetches pyarrow, deltalake (delta-rs), fastavro and pulsar-client into a virtual environment under the cache folder unless they are there;
  * gives the path of its Python.
  */
 export function fetchPython(): Promise<string> {
@@ -26,7 +26,7 @@ export function fetchPython(): Promise<string> {
   return withLock('python', home, async () => {
     if (existsSync(marker) && existsSync(python) && readFileSync(marker, 'utf8') === venv) return python
     const started = Date.now()
-    say('python', `fetching pyarrow, deltalake and fastavro with pip into ${home} (120 MB, about 15 s)`)
+    say('python', `fetching pyarrow, deltalake, fastavro and pulsar-client with pip into ${home} (120 MB, about 15 s)`)
     rmSync(venv, { recursive: true, force: true })
     await runCommand('python3', ['-m', 'venv', venv], { bed: 'python', doing: 'making a virtual environment' })
     const install = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', REQUIREMENTS]
