@@ -110,14 +110,6 @@ export class PulsarConnection {
     return this.#failure === undefined
   }
 
-  get bufferedBytes(): number {
-    return this.#connection.bufferedBytes
-  }
-
-  onDrain(handle: () => void): void {
-    this.#connection.onDrain(handle)
-  }
-
   /** Sends a command and resolves with its answer. Rejects with a PulsarServerError or PULSAR_UNREACHABLE. */
   request(of: RequestOf): Promise<Command> {
     const id = this.#nextRequest++

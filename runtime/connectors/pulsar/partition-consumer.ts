@@ -170,6 +170,8 @@ export class PartitionConsumer {
         clock.now(),
         {
           onEntry: ({ ledger = -1, entry = -1 }, rest) => {
+            // what follows an entry that was refused must not be read
+            if (this.#isOver()) return
             try {
               const expected = isFirst ? first : undefined
               isFirst = false
