@@ -9,9 +9,9 @@ export interface Certificate {
 }
 
 /** A certificate of its own authority for one address, valid from an hour ago for a year. */
-export async function makeCertificate(host: string): Promise<Certificate> {
+export async function makeCertificate(host: string, keyType: 'ec' | 'rsa' = 'ec'): Promise<Certificate> {
   const made = await generate([{ name: 'commonName', value: 'millrace-embedded' }], {
-    keyType: 'ec',
+    keyType,
     algorithm: 'sha256',
     notBeforeDate: new Date(Date.now() - 3_600_000),
     extensions: [

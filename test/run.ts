@@ -11,6 +11,7 @@ import { fetchHbase } from './harness/beds/hbase-bed.ts'
 import { fetchHdfs, hdfsBedMissing } from './harness/beds/hdfs-bed.ts'
 import { fetchKudu, kuduBedMissing } from './harness/beds/kudu-bed.ts'
 import { buildKube, kubeBedMissing } from './harness/beds/kube-bed.ts'
+import { fetchPulsar } from './harness/beds/pulsar-bed.ts'
 import { fetchPython, pythonBedMissing } from './harness/beds/python-bed.ts'
 import { fetchS3, s3BedMissing } from './harness/beds/s3-bed.ts'
 import { formatDuration } from './harness/beds/progress.ts'
@@ -46,6 +47,7 @@ const RINGS: readonly Ring[] = [
       await fetchDruid(),
       await fetchCassandra(),
       await fetchHbase(),
+      await fetchPulsar(),
       ...(hdfsBedMissing() === undefined ? [await fetchHdfs()] : []),
       ...(flumeBedMissing() === undefined ? [await fetchFlume()] : []),
       ...(kuduBedMissing() === undefined ? [await fetchKudu()] : []),

@@ -11,6 +11,7 @@ import { startKudu } from '../../test/harness/beds/kudu-bed.ts'
 import { createKuduTable } from '../../test/harness/beds/kudu-tables.ts'
 import { quietPorts, sourceContext } from '../../test/harness/source-context.ts'
 import { figureOf, type Figure } from '../figure.ts'
+import { measured, type Measured } from './measured.ts'
 
 const ROWS = 1_000_000
 const BATCH_ROWS = 1000
@@ -42,8 +43,8 @@ export async function kuduFigures(rounds: number): Promise<Figure[]> {
     const at = { masters: bed.masters, table: 'bench' }
     const upserts: Measured[] = []
     const scans: Measured[] = []
-    for (let round = 0; round < rounds; round++) upserts.push(await measured(() => upsertAll(at)))
-    for (let round = 0; round < rounds; round++) scans.push(await measured(() => scanAll(at)))
+    for (let round = 0; round < rounds; round++) upserts.push(await measured(ROWS, () => upsertAll(at)))
+    for (let round = 0; round < rounds; round++) scans.push(await measured(ROWS, () => scanAll(at)))
     return [
       figureOf(
         'Kudu, upserts of 5 columns',
@@ -71,20 +72,6 @@ export async function kuduFigures(rounds: number): Promise<Figure[]> {
     await bed.stop()
     rmSync(dir, { recursive: true, force: true })
   }
-}
-
-interface Measured {
-  readonly perSecond: number
-  readonly cpuNs: number
-}
-
-async function measured(run: () => Promise<void>): Promise<Measured> {
-  const cpu = process.cpuUsage()
-  const started = performance.now()
-  await run()
-  const seconds = (performance.now() - started) / 1000
-  const { user, system } = process.cpuUsage(cpu)
-  return { perSecond: ROWS / seconds, cpuNs: ((user + system) * 1000) / ROWS }
 }
 
 async function upsertAll(at: { masters: string; table: string }): Promise<void> {

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { figureText } from '../figure.ts'
 import { writeReadme } from '../readme.ts'
+import { brokerFigures } from './brokers.ts'
 import { kuduFigures } from './kudu.ts'
 
 /** `npm run bench:connectors [-- --rounds N] [--json]`: connectors against their real servers (bench/README.md). */
@@ -15,7 +16,8 @@ if (options.help) {
   process.stdout.write('npm run bench:connectors -- --rounds 5 --json\n')
   process.exit(0)
 }
-const figures = await kuduFigures(Number(options.rounds))
+const rounds = Number(options.rounds)
+const figures = [...(await kuduFigures(rounds)), ...(await brokerFigures(rounds))]
 process.stdout.write(
   options.json ? `${JSON.stringify(figures, null, 2)}\n` : figures.map((figure) => `${figureText(figure)}\n`).join(''),
 )

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -7,6 +7,7 @@ import { pythonBedMissing, runPython } from '../harness/beds/python-bed.ts'
 import { waitFor } from '../harness/beds/wait-for.ts'
 import { hasCheckpoint, killRun, linesOf, LocalRuns, runIdOf } from '../harness/local-runs.ts'
 import { startMillrace, type StartedMillrace } from '../harness/processes.ts'
+import { ROOT } from '../harness/source-files.ts'
 
 const why = pulsarBedMissing() ?? pythonBedMissing()
 const PATIENCE_MS = 60_000
@@ -342,6 +343,31 @@ describe.skipIf(why !== undefined)(`a real Pulsar${why === undefined ? '' : ` (l
       const placed = async (topic: string): Promise<unknown> =>
         (await readAll(topic)).map(({ topic: at, key }) => [key, at.slice(topic.length)]).sort()
       expect(await placed(ours)).toEqual(await placed(other))
+    },
+    LONG_MS,
+  )
+
+  test(
+    'the example of the tour keeps the large sales',
+    async () => {
+      const [sales, large] = [await pulsar.createTopic('sales', 2), await pulsar.createTopic('large_sales', 0)]
+      const rows = ['99.99', '100.00', '1234567.89'].map((price, n) => ({ item: `item ${n}`, price, shop: 'ü' }))
+      const written = await runs.run([
+        { id: 'in', source: { values: rows }, schema: { item: 'string', price: 'decimal(9,2)', shop: 'string' } },
+        { id: 'out', from: 'in', sink: { pulsar: { serviceUrl: pulsar.serviceUrl, topic: sales, key: 'shop' } } },
+      ])
+      expect(written.code, written.stderr).toBe(0)
+      const file = join(dir, 'tour.yaml')
+      const example = readFileSync(join(ROOT, 'examples/tour/pulsar.yaml'), 'utf8')
+      writeFileSync(file, example.replaceAll('pulsar://pulsar:6650', pulsar.serviceUrl))
+      const { code, stderr } = await startMillrace('run', file, '--in-process').ended
+      expect(code, stderr).toBe(0)
+      expect((await readAll(large)).map(({ key, value }) => [key, value]).sort()).toEqual([
+        ['ü', '{"item":"item 1","price":"100.00","shop":"ü"}'],
+        ['ü', '{"item":"item 2","price":"1234567.89","shop":"ü"}'],
+      ])
+      const doctor = await startMillrace('doctor', file).ended
+      expect(doctor.stdout, doctor.stderr).toContain(`topic ${large} with no partitions`)
     },
     LONG_MS,
   )

@@ -1,15 +1,17 @@
+import { createHmac } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { freePorts } from './free-port.ts'
 import { fetchJars, javaMissing } from './maven.ts'
 import { runCommand } from './run-command.ts'
 import { spawnTied, type TiedProcess } from './tied-process.ts'
-import { bodyIfOk, waitFor } from './wait-for.ts'
+import { waitFor } from './wait-for.ts'
 
 const SOURCES = join(import.meta.dirname, 'pulsar')
 const STARTS_WITHIN_MS = 120_000
 const STOPS_WITHIN_MS = 20_000
 const CALL_MS = 30_000
+const LONG_S = 86_400
 
 // as bin/pulsar opens them for Java 17
 const OPENS = [
@@ -30,12 +32,26 @@ export interface PulsarOptions {
   readonly dir: string
   /** Whether brokers drop messages whose sequence id they have stored already. */
   readonly deduplication: 'on' | 'off'
+  /** Brokers want a token and speak TLS beside plain TCP. */
+  readonly secure?: PulsarSecurity
   /** Settings of the broker beside those of the bed, by name. */
   readonly settings?: Readonly<Record<string, string>>
 }
 
+export interface PulsarSecurity {
+  /** PEM; the certificate names 127.0.0.1. */
+  readonly key: string
+  readonly certificate: string
+  /** Signs tokens (HS256). */
+  readonly tokenKey: Buffer
+}
+
 export interface PulsarBed {
   readonly serviceUrl: string
+  /** With TLS, where `secure` was given. */
+  readonly secureServiceUrl: string
+  /** A token of that many seconds. */
+  token(seconds: number): string
   /** The address of its admin API. */
   readonly webUrl: string
   /** Makes a topic of the namespace public/default; with 0 partitions it is a single one. Gives its full name. */
@@ -64,9 +80,15 @@ export async function startPulsar(options: PulsarOptions): Promise<PulsarBed> {
   const jars = await fetchPulsar()
   const dir = resolve(options.dir)
   mkdirSync(dir, { recursive: true })
-  const [brokerPort, webPort, bookiePort] = await freePorts(3)
+  const [brokerPort, webPort, bookiePort, tlsPort] = await freePorts(4)
   const webUrl = `http://127.0.0.1:${webPort}`
-  const more = Object.entries(options.settings ?? {}).map(([name, value]) => `${name}=${value}`)
+  const token = (seconds: number): string =>
+    options.secure === undefined ? '' : tokenOf(options.secure.tokenKey, Math.floor(Date.now() / 1000) + seconds)
+  const settings = {
+    ...options.settings,
+    ...(options.secure === undefined ? {} : securityOf(options.secure, dir, tlsPort ?? 0, token(LONG_S))),
+  }
+  const more = Object.entries(settings).map(([name, value]) => `${name}=${value}`)
   writeFileSync(
     join(dir, 'standalone.conf'),
     readFileSync(join(SOURCES, 'standalone.conf.tmpl'), 'utf8')
@@ -88,6 +110,17 @@ export async function startPulsar(options: PulsarOptions): Promise<PulsarBed> {
     ...['--config', 'standalone.conf', '--no-functions-worker', '--no-stream-storage'],
     ...['--metadata-dir', 'meta', '--bookkeeper-dir', 'bk', '--bookkeeper-port', String(bookiePort)],
   ]
+  const admin = async (method: string, path: string, body?: unknown): Promise<string> => {
+    const answer = await fetch(`${webUrl}/admin/v2/${path}`, {
+      method,
+      signal: AbortSignal.timeout(CALL_MS),
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${token(LONG_S)}` },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    })
+    const text = await answer.text()
+    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`)
+    return text
+  }
   let running: TiedProcess | undefined
   const launch = async (): Promise<void> => {
     const started = await spawnTied('java', java, { log: join(dir, 'pulsar.log'), cwd: dir })
@@ -97,25 +130,18 @@ export async function startPulsar(options: PulsarOptions): Promise<PulsarBed> {
       STARTS_WITHIN_MS,
       async () => {
         if (started.hasExited()) throw new Error(`Pulsar ended while starting:\n${started.logTail()}`)
-        return (await bodyIfOk(`${webUrl}/admin/v2/namespaces/public`))?.includes('public/default') === true
+        const namespaces = await admin('GET', 'namespaces/public').catch(() => '')
+        return namespaces.includes('public/default')
       },
       () => started.logTail(),
     )
-  }
-  const admin = async (method: string, path: string, body?: unknown): Promise<string> => {
-    const answer = await fetch(`${webUrl}/admin/v2/${path}`, {
-      method,
-      signal: AbortSignal.timeout(CALL_MS),
-      ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
-    })
-    const text = await answer.text()
-    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`)
-    return text
   }
   await launch()
   const serviceUrl = `pulsar://127.0.0.1:${brokerPort}`
   return {
     serviceUrl,
+    secureServiceUrl: `pulsar+ssl://127.0.0.1:${tlsPort}`,
+    token,
     webUrl,
     async createTopic(name, partitions) {
       const path = `persistent/public/default/${encodeURIComponent(name)}`
@@ -158,4 +184,34 @@ async function whileUnavailable(call: () => Promise<string>): Promise<void> {
     },
     () => String(failure),
   )
+}
+
+function securityOf(
+  { key, certificate, tokenKey }: PulsarSecurity,
+  dir: string,
+  tlsPort: number,
+  token: string,
+): Readonly<Record<string, string>> {
+  const keyFile = join(dir, 'key.pem')
+  const certificateFile = join(dir, 'certificate.pem')
+  writeFileSync(keyFile, key, { mode: 0o600 })
+  writeFileSync(certificateFile, certificate)
+  return {
+    brokerServicePortTls: String(tlsPort),
+    tlsKeyFilePath: keyFile,
+    tlsCertificateFilePath: certificateFile,
+    authenticationEnabled: 'true',
+    authenticationProviders: 'org.apache.pulsar.broker.authentication.AuthenticationProviderToken',
+    authenticationRefreshCheckSeconds: '1',
+    tokenSecretKey: `data:;base64,${tokenKey.toString('base64')}`,
+    brokerClientAuthenticationPlugin: 'org.apache.pulsar.client.impl.auth.AuthenticationToken',
+    brokerClientAuthenticationParameters: `token:${token}`,
+  }
+}
+
+/** A JSON Web Token (RFC 7519) that ends at `exp`, in seconds since 1970. */
+function tokenOf(key: Buffer, exp: number): string {
+  const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url')
+  const signed = `${part({ alg: 'HS256' })}.${part({ sub: 'millrace', exp })}`
+  return `${signed}.${createHmac('sha256', key).update(signed).digest('base64url')}`
 }
