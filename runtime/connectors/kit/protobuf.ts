@@ -107,6 +107,7 @@ function addBytes(parts: Uint8Array[], tag: Buffer, bytes: Uint8Array): void {
 
 /** A varint; of a negative number the ten bytes of its 64-bit two's complement. */
 export function varint(value: number): Buffer {
+  if (value >= 0 && value < 128) return Buffer.of(value)
   const bytes: number[] = []
   let rest = BigInt.asUintN(64, BigInt(value))
   for (; rest > 127n; rest >>= 7n) bytes.push(Number(rest & 127n) | 128)

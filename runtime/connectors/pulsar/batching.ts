@@ -1,6 +1,6 @@
 import { MillraceError } from '../../model/errors.ts'
 import type { WritableCodec } from './compression.ts'
-import { bytesInBatch, MessageBatch, type OutgoingMessage, type PackedBatch } from './message-batch.ts'
+import { encodeOutgoing, MessageBatch, type OutgoingMessage, type PackedBatch } from './message-batch.ts'
 import { partitionOfKey, type Hashing } from './routing.ts'
 
 /** Those of Java's client are 128 KiB and 1 000 messages. */
@@ -44,7 +44,8 @@ export class Batching {
 
   /** Gives the batches that have become full. Throws VALUE_INVALID for a message that is too long for Pulsar. */
   add(message: OutgoingMessage): RoutedBatch[] {
-    const bytes = bytesInBatch(message)
+    const encoded = encodeOutgoing(message)
+    const { sizeBytes: bytes } = encoded
     if (bytes > this.#maxMessageBytes)
       throw new MillraceError(
         'VALUE_INVALID',
@@ -58,7 +59,7 @@ export class Batching {
     }
     const partition = this.#partitionOf(message)
     const batch = this.#open.get(partition) ?? new MessageBatch()
-    batch.append(message)
+    batch.append(encoded)
     this.#open.set(partition, batch)
     return full
   }

@@ -35,9 +35,7 @@ export class MessageBatch {
   sizeBytes = 0
   #bytes = Buffer.allocUnsafe(FIRST_BYTES)
 
-  append(message: OutgoingMessage): void {
-    const head = headOf(message)
-    const value = message.value ?? Buffer.alloc(0)
+  append({ head, value }: EncodedMessage): void {
     const needed = this.sizeBytes + SIZE_BYTES + head.length + value.length
     if (needed > this.#bytes.length) {
       const grown = Buffer.allocUnsafe(Math.max(needed, this.#bytes.length * 2))
@@ -58,9 +56,17 @@ export class MessageBatch {
   }
 }
 
-/** What a message takes in a batch, in bytes. */
-export function bytesInBatch(message: OutgoingMessage): number {
-  return SIZE_BYTES + headOf(message).length + (message.value?.length ?? 0)
+/** What a message takes in a batch. */
+export interface EncodedMessage {
+  readonly head: Buffer
+  readonly value: Buffer
+  readonly sizeBytes: number
+}
+
+export function encodeOutgoing(message: OutgoingMessage): EncodedMessage {
+  const head = headOf(message)
+  const value = message.value ?? EMPTY
+  return { head, value, sizeBytes: SIZE_BYTES + head.length + value.length }
 }
 
 /** Its messages have the sequence ids from `first` on. */
@@ -97,6 +103,7 @@ function headOf({ value, key, isKeyBase64, eventTime, properties }: OutgoingMess
   return Buffer.concat(parts)
 }
 
+const EMPTY = Buffer.alloc(0)
 const ONE = Buffer.from([1])
 const TAGS = Array.from({ length: 128 }, (_, tag) => Buffer.from([tag]))
 

@@ -19,6 +19,9 @@ import { CODEC, decompress } from '../../../runtime/connectors/kafka/compression
 import { BATCH_HEADER_BYTES, RecordBatchReader } from '../../../runtime/connectors/kafka/record-batch-reader.ts'
 import { RecordBatchWriter } from '../../../runtime/connectors/kafka/record-batch-writer.ts'
 import { RecordColumns } from '../../../runtime/connectors/kafka/record-columns.ts'
+import { EntryMessages } from '../../../runtime/connectors/pulsar/entry-messages.ts'
+import { encodeOutgoing, entryOf, MessageBatch } from '../../../runtime/connectors/pulsar/message-batch.ts'
+import { decodeEntry, encodeEntryFrame, FrameReader } from '../../../runtime/connectors/pulsar/protocol/frames.ts'
 import type { FormatContext } from '../../../runtime/formats/format.ts'
 import { readFormat } from '../../../runtime/formats/formats.ts'
 import { namedField, type Row, type Schema } from '../../../runtime/model/schema.ts'
@@ -120,6 +123,7 @@ export async function fuzzedDecoders(): Promise<FuzzedDecoder[]> {
     await format('raw', 'raw', { text: 'string' }, [['text, of any kind: ž €'], ['']]),
     deltaLog(),
     flumeCalls(),
+    pulsarEntries(),
     avroFile(),
     parquet('parquet', 'flat.parquet', FLAT),
     parquet('parquet of lists', 'lists.parquet', { id: 'long', tags: 'json?' }),
@@ -189,6 +193,38 @@ function flumeCalls(): FuzzedDecoder {
       for (const message of new NettyReader(1_000_000).push(bytes)) requests.decode(message.bytes)
     },
   }
+}
+
+function pulsarEntries(): FuzzedDecoder {
+  const entryBytes = (compression: 'none' | 'zlib' | 'zstd'): Buffer => {
+    const batch = new MessageBatch()
+    for (let n = 0; n < 8; n++) {
+      const value = n === 3 ? null : Buffer.from(`{"n":${n}}`.repeat(n))
+      const properties = [{ name: 'p', value: String(n) }]
+      batch.append(encodeOutgoing({ value, key: `key ${n}`, isKeyBase64: n === 5, eventTime: n + 1, properties }))
+    }
+    const message = { consumerId: 1, messageId: { ledger: 7, entry: 9 } }
+    return encodeEntryFrame({ message }, entryOf(batch.pack(compression), 'p', 1, 1_700_000_000_000))
+  }
+  return {
+    name: 'pulsar entries',
+    samples: (['none', 'zlib', 'zstd'] as const).map(entryBytes),
+    decode(bytes) {
+      const messages = new EntryMessages('heads too')
+      for (const { command, rest } of new FrameReader(1_000_000).push(bytes))
+        if (command.message !== undefined) messages.decode(decodeEntry(rest))
+    },
+    seal: sealPulsarEntry,
+  }
+}
+
+/** Sets the checksum of the first frame, so that what is under it is read. */
+function sealPulsarEntry(bytes: Buffer): void {
+  if (bytes.length < 8) return
+  const end = 4 + bytes.readUInt32BE(0)
+  const checksumAt = 8 + bytes.readUInt32BE(4) + 2
+  if (checksumAt + 4 <= end && end <= bytes.length)
+    bytes.writeUInt32BE(crc32c(bytes.subarray(checksumAt + 4, end)), checksumAt)
 }
 
 function kafkaBatches(): FuzzedDecoder {

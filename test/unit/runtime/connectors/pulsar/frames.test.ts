@@ -3,7 +3,12 @@ import { describe, expect, test } from 'vitest'
 import { encodeMessage } from '../../../../../runtime/connectors/kit/protobuf.ts'
 import { loadRecordCodecs } from '../../../../../runtime/connectors/kit/record-codecs.ts'
 import { EntryMessages } from '../../../../../runtime/connectors/pulsar/entry-messages.ts'
-import { entryOf, MessageBatch, type OutgoingMessage } from '../../../../../runtime/connectors/pulsar/message-batch.ts'
+import {
+  encodeOutgoing,
+  entryOf,
+  MessageBatch,
+  type OutgoingMessage,
+} from '../../../../../runtime/connectors/pulsar/message-batch.ts'
 import { entryMetadata } from '../../../../../runtime/connectors/pulsar/protocol/commands.ts'
 import {
   decodeEntry,
@@ -27,7 +32,7 @@ const anyMessage: fc.Arbitrary<OutgoingMessage> = fc.record({
 
 function entryWith(messages: readonly OutgoingMessage[], compression: 'none' | 'zlib' | 'zstd' = 'none'): Entry {
   const batch = new MessageBatch()
-  for (const message of messages) batch.append(message)
+  for (const message of messages) batch.append(encodeOutgoing(message))
   return entryOf(batch.pack(compression), 'p', 3, 1_700_000_000_000)
 }
 

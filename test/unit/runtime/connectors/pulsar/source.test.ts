@@ -3,7 +3,7 @@ import { compileRowClass } from '../../../../../runtime/codegen/rows/row.ts'
 import { loadRecordCodecs } from '../../../../../runtime/connectors/kit/record-codecs.ts'
 import { pulsarConnector } from '../../../../../runtime/connectors/pulsar/connector.ts'
 import { sourceOptions } from '../../../../../runtime/connectors/pulsar/declaration.ts'
-import { entryOf, MessageBatch } from '../../../../../runtime/connectors/pulsar/message-batch.ts'
+import { encodeOutgoing, entryOf, MessageBatch } from '../../../../../runtime/connectors/pulsar/message-batch.ts'
 import { type Mishap, VirtualPulsar } from '../../../../../runtime/connectors/pulsar/virtual/broker.ts'
 import type { SourceReader, Split } from '../../../../../runtime/connectors/source.ts'
 import type { Schema } from '../../../../../runtime/model/schema.ts'
@@ -16,6 +16,7 @@ await loadRecordCodecs()
 const TOPIC = 'persistent://public/default/t'
 const SCHEMA: Schema = { fields: [{ name: 'n', type: 'long', nullable: false }] }
 const PUBLISHED = 1_700_000_000_000
+const PLAIN = { key: undefined, isKeyBase64: false, eventTime: undefined, properties: [] }
 
 /** Batches of one to four messages, in turn over the partitions; message n is published at PUBLISHED + n. */
 function fill(pulsar: VirtualPulsar, partitions: number, from: number, to: number): void {
@@ -23,13 +24,7 @@ function fill(pulsar: VirtualPulsar, partitions: number, from: number, to: numbe
     const batch = new MessageBatch()
     const first = n
     for (let left = 1 + (entry % 4); left > 0 && n < to; left--, n++)
-      batch.append({
-        value: Buffer.from(JSON.stringify({ n })),
-        key: undefined,
-        isKeyBase64: false,
-        eventTime: undefined,
-        properties: [],
-      })
+      batch.append(encodeOutgoing({ ...PLAIN, value: Buffer.from(JSON.stringify({ n })) }))
     const topic = partitions === 0 ? TOPIC : `${TOPIC}-partition-${entry % partitions}`
     pulsar.store(topic, entryOf(batch.pack('none'), 'p', first, PUBLISHED + first))
   }
@@ -211,7 +206,7 @@ describe('a topic', () => {
   ])('with %s has it reported with its place, and goes on', async (_what, { value }, tombstones) => {
     const { pulsar, context, discover, reader } = bed(1, 0, { tombstones })
     const batch = new MessageBatch()
-    batch.append({ value, key: 'k', isKeyBase64: false, eventTime: undefined, properties: [] })
+    batch.append(encodeOutgoing({ ...PLAIN, value, key: 'k' }))
     pulsar.store(TOPIC, entryOf(batch.pack('none'), 'p', 1, PUBLISHED))
     fill(pulsar, 0, 1, 2)
     const opened = await reader(await discover())
