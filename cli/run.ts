@@ -1,26 +1,16 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { accessSync, constants } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { builtinConnectors } from '../runtime/builtin-connectors.ts'
-import { readRuntimeConfig } from '../runtime/config.ts'
-import type { JobReport } from '../runtime/control/job-report.ts'
 import { MillraceError } from '../runtime/model/errors.ts'
 import type { JobTarget } from '../runtime/model/job.ts'
-import { subtasksOf } from '../runtime/plan/chaining.ts'
-import { planJob, type PlannedJob } from '../runtime/front/planned-job.ts'
+import { planJob } from '../runtime/front/planned-job.ts'
 import { isFields } from '../runtime/model/fields.ts'
-import { makeFolder } from '../runtime/ports/real/durable-file.ts'
-import { realHttp } from '../runtime/ports/real/http.ts'
-import { createLogger } from '../runtime/ports/real/logger.ts'
-import { realPorts } from '../runtime/ports/real/ports.ts'
-import { schemeOf } from '../runtime/ports/store.ts'
-import { createWorker, startCoordinator } from '../runtime/processes.ts'
 import { standardConsole } from './console.ts'
 import { checkRunExists, type EarlierRuns, unfinishedRun } from './earlier-runs.ts'
-import { LocalJob } from './local-job.ts'
+import { openedStore } from './local-store.ts'
 import { findingsText, readJob } from './read-job.ts'
 import { lossText, RunProgress } from './run-progress.ts'
+import { failureOf, type StartedJob, startInProcess, startProcesses } from './started-job.ts'
 import type { TypeCheck } from './type-check.ts'
 
 const POLL_MS = 250
@@ -76,7 +66,9 @@ export async function run(options: RunOptions): Promise<number> {
   })
   const over = new AbortController()
   const starting = options.inProcess
-    ? startInProcess(settings, planned, target)
+    ? startInProcess(settings, planned, target, (line) => {
+        standardConsole.out(`${line}\n`)
+      })
     : startProcesses(settings, planned, target)
   try {
     return await Promise.race([starting.then((started) => watch(started, options, over.signal)), interrupted])
@@ -124,89 +116,6 @@ function restoreLocation({ restore, resume }: RunOptions, spec: unknown): string
   return location === undefined || /^[a-z0-9+]+:/i.test(location) ? location : resolve(location)
 }
 
-/**
- * The store's folder, made when it is missing; the URL of a store that is no folder. Throws STORE_UNAVAILABLE when it cannot be written: nothing is
- * started then.
- */
-async function openedStore(written: string | undefined): Promise<string> {
-  if (written !== undefined && schemeOf(written) !== 'file') return written
-  const folder =
-    written !== undefined && /^file:/i.test(written)
-      ? fileURLToPath(written)
-      : resolve(written ?? '.millrace/checkpoints')
-  try {
-    await makeFolder(folder)
-    accessSync(folder, constants.W_OK)
-  } catch (cause) {
-    throw new MillraceError('STORE_UNAVAILABLE', `checkpoint store ${folder} cannot be written`, {
-      domain: 'dependency',
-      cause,
-      hint: 'name another folder in spec.checkpoints.store, or free this one',
-    })
-  }
-  return folder
-}
-
-interface StartedJob {
-  report(): Promise<JobReport | undefined>
-  close(): Promise<void>
-}
-
-type JobSettings = ConstructorParameters<typeof LocalJob>[0]
-
-async function startProcesses(settings: JobSettings, planned: PlannedJob, target: JobTarget): Promise<StartedJob> {
-  const job = new LocalJob(settings)
-  await job.start(subtasksOf(planned.plan))
-  await job.setTarget(target)
-  return job
-}
-
-async function startInProcess(settings: JobSettings, planned: PlannedJob, target: JobTarget): Promise<StartedJob> {
-  const config = readRuntimeConfig({
-    MILLRACE_JOB: settings.name,
-    MILLRACE_JOB_UID: settings.uid,
-    MILLRACE_TOKEN: settings.token,
-    MILLRACE_NAMESPACE: 'local',
-    MILLRACE_STORE: settings.store,
-    MILLRACE_BASE_DIR: settings.baseDir,
-  })
-  const logger = createLogger({ to: 'stderr', level: settings.logLevel === 'silent' ? 'error' : settings.logLevel })
-  const ports = realPorts({
-    logger,
-    printLine: (line) => {
-      standardConsole.out(`${line}\n`)
-    },
-  })
-  const anywhere = { host: '127.0.0.1', port: 0 }
-  const running = await startCoordinator(
-    config,
-    { control: anywhere, http: anywhere },
-    ports,
-    realHttp,
-    builtinConnectors,
-  )
-  const workers = subtasksOf(planned.plan).map(({ id, chain, slot }) =>
-    createWorker(
-      config,
-      { name: id, chain: chain.id, slot, coordinator: running.control, data: anywhere },
-      ports,
-      builtinConnectors,
-    ),
-  )
-  for (const worker of workers)
-    void worker.run().catch((error: unknown) => {
-      logger.error('worker ended', { reason: error })
-    })
-  running.coordinator.setTarget(target)
-  return {
-    report: () => Promise.resolve(running.coordinator.report()),
-    close: async () => {
-      await Promise.all(workers.map((worker) => worker.close()))
-      await running.close()
-    },
-  }
-}
-
 /** Shows how the job gets on, until it has ended or `over` says that nobody looks any more. */
 async function watch(job: StartedJob, options: RunOptions, over: AbortSignal): Promise<number> {
   const progress = new RunProgress()
@@ -224,11 +133,7 @@ async function watch(job: StartedJob, options: RunOptions, over: AbortSignal): P
         for (const loss of report.losses ?? []) standardConsole.err(`${report.job}: ${lossText(loss)}\n`)
       return 0
     }
-    if (report?.phase === 'failed')
-      throw new MillraceError(report.error?.code ?? 'JOB_FAILED', report.error?.message ?? 'the job failed', {
-        domain: report.error?.domain ?? 'bug',
-        ...(report.error?.hint === undefined ? {} : { hint: report.error.hint }),
-      })
+    if (report?.phase === 'failed') throw failureOf(report)
     await new Promise((done) => {
       setTimeout(done, POLL_MS)
     })

@@ -31,5 +31,5 @@ export interface Ports {
   /** For state that does not fit into memory. */
   openScratchFile: OpenScratchFile
   /** Where the console sink prints, one line without its end. */
-  printLine(line: string): void
+  printLine(line: string, sink: string): void
 }

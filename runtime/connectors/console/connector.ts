@@ -21,7 +21,7 @@ const consoleSink: SinkConnector = {
         }
         if (lines.sizeBytes > 0)
           for (const line of lines.take().toString('utf8').trimEnd().split('\n'))
-            context.ports.printLine(printable(line))
+            context.ports.printLine(printable(line), context.operatorId)
       },
       prepareCommit: async () => [],
       commit: async () => undefined,

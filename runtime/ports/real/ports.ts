@@ -15,7 +15,7 @@ import { openStore } from './open-store.ts'
 /** The real world. Only entry points (bin files of coordinator, worker, cli) and tests call this. */
 export function realPorts(parts: {
   logger: Logger
-  printLine: (line: string) => void
+  printLine: (line: string, sink: string) => void
   modulesFolder?: string | undefined
   /** Connections between the processes of the job; plain TCP when absent. */
   net?: Net
