@@ -7,6 +7,7 @@ import { doctorCommand } from './commands/doctor.ts'
 import { devCommand } from './commands/dev.ts'
 import { explainCommand } from './commands/explain.ts'
 import { inferCommand } from './commands/infer.ts'
+import { kernelCommand } from './commands/kernel.ts'
 import { lintCommand } from './commands/lint.ts'
 import { runCommand } from './commands/run.ts'
 import { savepointCommand } from './commands/savepoint.ts'
@@ -50,7 +51,8 @@ export function millrace(cli: Cli): CommandUnknownOpts {
     })
     .addHelpText('after', example('millrace run examples/flights.yaml'))
   const commands = [runCommand, lintCommand, doctorCommand, explainCommand, simCommand, compileCommand, inferCommand]
-  for (const command of [...commands, savepointCommand, whyCommand, devCommand]) program.addCommand(command(cli))
+  for (const command of [...commands, savepointCommand, whyCommand, kernelCommand, devCommand])
+    program.addCommand(command(cli))
   inheritSettings(program, 'millrace')
   return program
 }

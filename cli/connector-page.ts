@@ -41,11 +41,7 @@ export function connectorPage(declaration: ConnectorDeclaration): string {
 /** The same for a terminal. */
 export function connectorText(declaration: ConnectorDeclaration): string {
   const sections = rolesOf(declaration).map(({ title, place, note, options }) => {
-    const rows = rowsOf(options, '').map(({ name, value, otherwise, doc }) => {
-      const kind =
-        otherwise === '' ? value : otherwise === 'required' ? `${value}, required` : `${value}; default ${otherwise}`
-      return `  ${name}: ${plain(kind)}\n      ${plain(doc)}`
-    })
+    const rows = rowsOf(options, '').map(rowText)
     return [
       `${title}: ${place}`,
       ...(note === undefined ? [] : [`  ${note}`]),
@@ -53,6 +49,19 @@ export function connectorText(declaration: ConnectorDeclaration): string {
     ].join('\n')
   })
   return [`${declaration.name}: ${declaration.doc}`, ...sections].join('\n\n') + '\n'
+}
+
+/** One option, and those of its mapping, for a terminal. */
+export function optionText(name: string, option: OptionDescription): string {
+  return rowsOf({ [name]: option }, '')
+    .map(rowText)
+    .join('\n')
+}
+
+function rowText({ name, value, otherwise, doc }: OptionRow): string {
+  const kind =
+    otherwise === '' ? value : otherwise === 'required' ? `${value}, required` : `${value}; default ${otherwise}`
+  return `  ${name}: ${plain(kind)}\n      ${plain(doc)}`
 }
 
 /** The same for programs. */

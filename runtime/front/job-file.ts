@@ -5,7 +5,7 @@ import { Problems, type Problem } from '../graph/problems.ts'
 import { MillraceError, type Position } from '../model/errors.ts'
 
 const LARGEST_FILE = 1 << 20
-const API_VERSION = 'millrace.dev/v1alpha1'
+export const API_VERSION = 'millrace.dev/v1alpha1'
 
 /** A StreamJob as it stands in a YAML file. */
 export interface JobFile {
