@@ -52,7 +52,7 @@ const RINGS: readonly Ring[] = [
       ...(flumeBedMissing() === undefined ? [await fetchFlume()] : []),
       ...(kuduBedMissing() === undefined ? [await fetchKudu()] : []),
       ...(s3BedMissing() === undefined ? [await fetchS3()] : []),
-      ...(pythonBedMissing() === undefined ? [await fetchPython()] : []),
+      ...(pythonBedMissing() === undefined ? [await fetchPython('data'), await fetchPython('jupyter')] : []),
     ],
   },
   {

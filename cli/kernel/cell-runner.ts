@@ -63,7 +63,7 @@ export function startCell(cell: string, name: string, output: CellOutput): Runni
     })
     child.once('close', (code, signal) => {
       if (last !== undefined) end(last === 'ended' ? undefined : last)
-      else if (isInterrupted) end(cellError({ code: 'STOPPED', message: 'the job did not stop and was killed' }))
+      else if (isInterrupted) end(stoppedBy(signal))
       else end(endedEarly(code, signal))
     })
   })
@@ -77,6 +77,13 @@ export function startCell(cell: string, name: string, output: CellOutput): Runni
     },
     kill: () => child.kill('SIGKILL'),
   }
+}
+
+/** The end of a process that was asked to stop and has not said how it ended. */
+function stoppedBy(signal: NodeJS.Signals | null): CellError {
+  const message =
+    signal === 'SIGKILL' ? `the job did not stop within ${GRACE_MS / 1000} s and was killed` : 'the job was stopped'
+  return cellError({ code: 'STOPPED', message })
 }
 
 function endedEarly(code: number | null, signal: NodeJS.Signals | null): CellError {
