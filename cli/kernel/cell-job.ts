@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
+import { basename } from 'node:path'
 import { builtinConnectors } from '../../runtime/builtin-connectors.ts'
 import { planJob, type PlannedJob } from '../../runtime/front/planned-job.ts'
 import { readJobFile } from '../../runtime/front/job-file.ts'
@@ -27,7 +28,7 @@ export async function readCell(run: RunCell): Promise<CellJob> {
   const { language, text, place } = jobTextOf(run.cell)
   const read = language === 'typescript' ? await readModule(run) : readText(run.name, text)
   const findings = read.findings.map((finding): Finding => {
-    if (finding.file === run.moduleFile) return { ...finding, file: run.name }
+    if (finding.file === run.moduleFile) return { ...finding, file: run.name, message: named(finding.message, run) }
     return finding.file === run.name ? { ...finding, ...place(finding) } : finding
   })
   const textOf = (finding: Finding): string => findingText(finding, finding.file === run.name ? run.cell : '')
@@ -47,6 +48,11 @@ export async function readCell(run: RunCell): Promise<CellJob> {
     warnings: warnings.join(''),
     job: { name: read.name, spec: read.spec, planned: planJob(read.spec, builtinConnectors) },
   }
+}
+
+/** The author of a cell knows its name, and not the file in which it lies while it runs. */
+export function named(text: string, { name, moduleFile }: RunCell): string {
+  return text.replaceAll(moduleFile, name).replaceAll(basename(moduleFile), name)
 }
 
 interface Read {
@@ -81,6 +87,8 @@ export interface CellRun {
   print(line: string, sink: string): void
   /** Takes what people should read while the job runs. */
   note(text: string): void
+  /** Takes a line of how the job gets on, which replaces the line before it. */
+  progress(line: string): void
   /** Aborted when the job is to end before its input does. */
   readonly stop: AbortSignal
 }
@@ -116,10 +124,11 @@ export async function runCellJob({ name, spec, planned }: NonNullable<CellJob['j
 }
 
 /** Notes what is new in a report, and whether the job has finished. Throws why it failed. */
-function isOver(report: JobReport, progress: RunProgress, { note }: CellRun): boolean {
+function isOver(report: JobReport, progress: RunProgress, { note, progress: show }: CellRun): boolean {
   if (report.phase === 'failed') throw failureOf(report)
   const line = progress.next(report, Date.now())
-  // how much was read is not worth a line under the cell, what keeps the job from running is
+  if (line !== undefined) show(line)
+  // what keeps the job from running stays under the cell
   if (line !== undefined && report.error !== null && report.phase !== 'finished') note(`${line}\n`)
   if (report.phase !== 'finished') for (const loss of progress.losses(report)) note(`${loss}\n`)
   else for (const loss of report.losses ?? []) note(`${report.job}: ${lossText(loss)}\n`)

@@ -40,6 +40,11 @@ export class CellViews {
     )
   }
 
+  /** Whether the job has no console sink, so that its cell would show nothing. */
+  get isEmpty(): boolean {
+    return this.#sinks.size === 0
+  }
+
   /** Takes a row of a sink. Rows behind the last that the cell asked for are left out. */
   add(line: string, sink: string): void {
     if (this.isEnough) return

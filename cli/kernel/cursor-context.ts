@@ -20,6 +20,8 @@ interface Frame {
 const TOKEN = /"(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|(?:^|\s)#.*$|([A-Za-z_][\w-]*)[ \t]*:(?=[\s{["']|$)|[{}[\]]/g
 /** Deeper is no job. */
 const DEEPEST = 100
+/** Of longer lines the rest is not looked at: TOKEN may read what is behind an open quote once for each quote. */
+const LONGEST_LINE = 500
 
 /** Reads a text that may be half written up to the cursor, by its indentation and braces. Pure; linear in the text. */
 export function cursorContext(text: string, cursor: number): CursorContext {
@@ -28,7 +30,7 @@ export function cursorContext(text: string, cursor: number): CursorContext {
   const rest = /^[\w-]*/.exec(text.slice(cursor, cursor + 100))?.[0] ?? ''
   const start = before.length - begun.length
   let frames: Frame[] = []
-  for (const line of text.slice(0, start).split('\n')) frames = withLine(frames, line)
+  for (const line of text.slice(0, start).split('\n')) frames = withLine(frames, line.slice(0, LONGEST_LINE))
   const path = frames.flatMap(({ key }) => (key === undefined ? [] : [key]))
   return { path, begun, word: begun + rest, start }
 }

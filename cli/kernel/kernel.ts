@@ -1,5 +1,6 @@
 import type { Fields } from '../../runtime/model/fields.ts'
-import type { CellError } from './cell-messages.ts'
+import { errorReport } from '../../runtime/model/errors.ts'
+import { cellError, type CellError } from './cell-messages.ts'
 import type { CellOutput, RunningCell } from './cell-runner.ts'
 import { isEmptyCell } from './cell-source.ts'
 import { completionOf, helpOf, isCompleteText } from './completion.ts'
@@ -148,10 +149,21 @@ export class Kernel {
     if (stopOnError !== false) this.#abortWaiting()
   }
 
-  #run(request: KernelMessage, text: string, count: number): Promise<CellError | undefined> {
+  async #run(request: KernelMessage, text: string, count: number): Promise<CellError | undefined> {
+    try {
+      const cell = this.#start(request, text, count)
+      this.#running = { request, cell }
+      return await cell.ended
+    } catch (error) {
+      // the folder of the kernel may be gone, and the next cell says so again
+      return cellError(errorReport(error))
+    }
+  }
+
+  #start(request: KernelMessage, text: string, count: number): RunningCell {
     const isShown = request.content['silent'] !== true
     const views = new Set<string>()
-    const cell = this.#io.startCell(text, `cell[${count}]`, {
+    return this.#io.startCell(text, `cell[${count}]`, {
       stream: (name, printed) => {
         if (isShown) this.#io.publish(request, 'stream', { name, text: printed })
       },
@@ -163,8 +175,6 @@ export class Kernel {
         views.add(view)
       },
     })
-    this.#running = { request, cell }
-    return cell.ended
   }
 
   #abortWaiting(): void {

@@ -1,4 +1,5 @@
-import { Publisher, Reply, Router } from 'zeromq'
+import type * as Zeromq from 'zeromq'
+import type { Publisher, Reply, Router } from 'zeromq'
 import { MillraceError } from '../../runtime/model/errors.ts'
 import type { Connection } from './connection.ts'
 
@@ -25,15 +26,16 @@ export type Take = (channel: Channel, frames: readonly Buffer[]) => void
 /**
  * Binds the five sockets of a kernel (jupyter-client docs, "Messaging in Jupyter"): shell, control and stdin are ROUTER,
  * iopub is PUB, and the heartbeat is a REP that sends back what it gets. Nothing is read from stdin: no job asks its
- * author. Throws KERNEL_PORTS_TAKEN.
+ * author. Throws KERNEL_PORTS_TAKEN, ZEROMQ_UNAVAILABLE.
  */
 export async function openSockets(connection: Connection, take: Take): Promise<KernelSockets> {
   const limits = { maxMessageSize: LARGEST_FRAME, sendHighWaterMark: WAITING_MESSAGES, linger: 500 }
-  const shell = new Router(limits)
-  const control = new Router(limits)
-  const stdin = new Router(limits)
-  const iopub = new Publisher(limits)
-  const heartbeat = new Reply(limits)
+  const zeromq = await loadZeromq()
+  const shell = new zeromq.Router(limits)
+  const control = new zeromq.Router(limits)
+  const stdin = new zeromq.Router(limits)
+  const iopub = new zeromq.Publisher(limits)
+  const heartbeat = new zeromq.Reply(limits)
   const all = [shell, control, stdin, iopub, heartbeat]
   const close = (): void => {
     for (const socket of all) socket.close()
@@ -61,6 +63,18 @@ export async function openSockets(connection: Connection, take: Take): Promise<K
     reply: (channel, frames) => (channel === 'shell' ? sendShell(frames) : sendControl(frames)),
     publish: inTurn(iopub),
     close,
+  }
+}
+
+async function loadZeromq(): Promise<typeof Zeromq> {
+  try {
+    return await import('zeromq')
+  } catch (cause) {
+    throw new MillraceError(
+      'ZEROMQ_UNAVAILABLE',
+      `the package zeromq has no binary for ${process.platform}-${process.arch} here`,
+      { domain: 'platform', cause, hint: 'install it where a compiler is: npm rebuild zeromq --ignore-scripts=false' },
+    )
   }
 }
 
