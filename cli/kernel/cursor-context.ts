@@ -16,8 +16,8 @@ interface Frame {
   key: string | undefined
 }
 
-/** A text in quotes, a comment, a key, a brace or a bracket; the rest of a line is of no interest. */
-const TOKEN = /"(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|(?:^|\s)#.*$|([A-Za-z_][\w-]*)[ \t]*:(?=[\s{["']|$)|[{}[\]]/g
+/** A text in quotes, a comment, a key, a brace, a bracket or a comma; the rest of a line is of no interest. */
+const TOKEN = /"(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|(?:^|\s)#.*$|([A-Za-z_][\w-]*)[ \t]*:(?=[\s{["']|$)|[{}[\],]/g
 /** Deeper is no job. */
 const DEEPEST = 100
 /** Of longer lines the rest is not looked at: TOKEN may read what is behind an open quote once for each quote. */
@@ -43,7 +43,7 @@ function withLine(frames: Frame[], line: string): Frame[] {
   const next = isFlow || (isBlank && lead === '') ? [...frames] : frames.filter(({ indent }) => indent < lead.length)
   for (const { 0: token, 1: key } of line.matchAll(TOKEN)) {
     const last = next.at(-1)
-    if (key !== undefined && last?.kind === 'flow') last.key = key
+    if (last?.kind === 'flow' && (key !== undefined || token === ',')) last.key = key
     else if (key !== undefined) next.push({ kind: 'block', indent: lead.length, key })
     else if (token === '{' || token === '[') next.push({ kind: 'flow', indent: lead.length, key: undefined })
     else if ((token === '}' || token === ']') && last?.kind === 'flow') next.pop()

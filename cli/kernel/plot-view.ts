@@ -49,7 +49,7 @@ export function plotView(sink: string, plot: PlotSettings, rows: readonly Fields
 
 function captionOf(sink: string, { x, y, by }: PlotSettings, points: number, left: Left): string {
   const parts = [`${sink}: ${y.join(', ')} over ${x}${by === undefined ? '' : ` by ${by}`}, ${points} points`]
-  if (left.rows > 0) parts.push(`${left.rows} without a number are left out`)
+  if (left.rows > 0) parts.push(`${left.rows} left out for want of a number`)
   if (left.lines > 0) parts.push(`the rows of ${left.lines} further values of ${by ?? ''} are left out`)
   return parts.join('; ')
 }

@@ -109,7 +109,7 @@ test('when rows are plotted by a column, each value has a line in the order of x
     ['70.0,260.0', '500.0,16.0'],
     ['285.0,138.0', '500.0,260.0'],
   ])
-  expect(view['text/plain']).toBe('out: n over at by by, 4 points; 1 without a number are left out')
+  expect(view['text/plain']).toBe('out: n over at by by, 4 points; 1 left out for want of a number')
 })
 
 test('when values of the column by are more than there are colours, the caption says that the rest is left out', () => {
