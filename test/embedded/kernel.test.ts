@@ -1,0 +1,140 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, expect, test } from 'vitest'
+import { Dealer, Request } from 'zeromq'
+import { PROTOCOL_VERSION, Wire } from '../../cli/kernel/wire.ts'
+import { freePorts } from '../harness/beds/free-port.ts'
+import { until } from '../harness/until.ts'
+
+const MAIN = join(import.meta.dirname, '../../cli/main.ts')
+const KEY = 'the-key-of-this-test'
+const folder = mkdtempSync(join(tmpdir(), 'millrace-kernel-'))
+const started: ChildProcess[] = []
+
+afterEach(async () => {
+  for (const child of started.splice(0)) {
+    child.kill('SIGKILL')
+    await until('the process has ended', () => child.exitCode ?? child.signalCode ?? undefined)
+  }
+})
+afterAll(() => {
+  rmSync(folder, { recursive: true })
+})
+
+async function connectionFile(): Promise<{ file: string; shell: number; heartbeat: number }> {
+  const [shell = 0, iopub, stdin, control, heartbeat = 0] = await freePorts(5)
+  const ports = { shell_port: shell, iopub_port: iopub, stdin_port: stdin, control_port: control, hb_port: heartbeat }
+  const file = join(folder, `connection-${shell}.json`)
+  const text = { transport: 'tcp', ip: '127.0.0.1', signature_scheme: 'hmac-sha256', key: KEY, ...ports }
+  writeFileSync(file, JSON.stringify(text))
+  return { file, shell, heartbeat }
+}
+
+function start(command: string, args: readonly string[]): { child: ChildProcess; output: () => string } {
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], cwd: folder })
+  started.push(child)
+  let output = ''
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk: Buffer) => {
+      output += chunk.toString()
+    })
+  return { child, output: () => output }
+}
+
+function frames(id: string, key = KEY): Buffer[] {
+  const header = { msg_id: id, msg_type: 'kernel_info_request', session: 's', username: 'u', date: 'd' }
+  return new Wire(key).frames({
+    identities: [],
+    header: { ...header, version: PROTOCOL_VERSION },
+    parentHeader: {},
+    metadata: {},
+    content: {},
+  })
+}
+
+async function answered(client: Dealer, id: string): Promise<void> {
+  const answer = await client.receive()
+  const [parent] = answer.slice(-3).map((part) => JSON.parse(part.toString()) as { msg_id?: string })
+  expect(parent?.msg_id).toBe(id)
+}
+
+test('when strangers send garbage, forged and recorded messages, the kernel says so once and serves who has the key', async () => {
+  const { file, shell, heartbeat } = await connectionFile()
+  const kernel = start(process.execPath, [MAIN, 'kernel', 'start', '--connection-file', file])
+  const client = new Dealer({ linger: 0 })
+  client.connect(`tcp://127.0.0.1:${shell}`)
+  const first = frames('first')
+  await client.send(first)
+  await answered(client, 'first')
+
+  const stranger = new Dealer({ linger: 0 })
+  stranger.connect(`tcp://127.0.0.1:${shell}`)
+  for (let count = 0; count < 3; count++) await stranger.send(frames(`forged-${count}`, 'another key'))
+  await stranger.send(first)
+  await stranger.send(['', '<IDS|MSG>'])
+  await stranger.send(Array.from({ length: 100 }, () => 'x'))
+  // what no ZeroMQ sends at all, and a frame beyond the limit, which ends the connection
+  const raw = connect(shell, '127.0.0.1')
+  raw.on('error', () => undefined).write('GET / HTTP/1.1\r\n\r\n')
+  const large = new Dealer({ linger: 0 })
+  large.connect(`tcp://127.0.0.1:${shell}`)
+  await large.send(Buffer.alloc(8 << 20))
+
+  await until('all that is refused was said', () => kernel.output().split('\n').length > 4 || undefined)
+  await client.send(frames('second'))
+  await answered(client, 'second')
+  const heart = new Request({ linger: 0 })
+  heart.connect(`tcp://127.0.0.1:${heartbeat}`)
+  await heart.send('ping')
+  expect((await heart.receive()).map(String)).toEqual(['ping'])
+  for (const socket of [client, stranger, large, heart]) socket.close()
+  raw.destroy()
+  expect(kernel.output().trim().split('\n').toSorted()).toEqual([
+    'millrace kernel: a message was discarded: 1 frames behind the identities, at least 6 are needed; said once',
+    'millrace kernel: a message was discarded: a message with this signature was taken already; said once',
+    'millrace kernel: a message was discarded: no <IDS|MSG> among the first 17 frames; said once',
+    'millrace kernel: a message was discarded: the signature does not fit the key; said once',
+  ])
+})
+
+test('when the program that started the kernel is killed, the kernel ends', async () => {
+  const { file, shell } = await connectionFile()
+  const command = `"${process.execPath}" "${MAIN}" kernel start --connection-file "${file}" & echo $!; wait`
+  const parent = start('/bin/sh', ['-c', command])
+  const pid = await until('the shell has said the pid', () => Number(/^\d+\n/.exec(parent.output())?.[0]) || undefined)
+  const client = new Dealer({ linger: 0 })
+  client.connect(`tcp://127.0.0.1:${shell}`)
+  await client.send(frames('ready'))
+  await answered(client, 'ready')
+  client.close()
+  parent.child.kill('SIGKILL')
+  await until('the kernel has ended', () => (isAlive(pid) ? undefined : true))
+})
+
+test('when a port of the connection file is taken, the kernel says which and ends', async () => {
+  const { file, shell } = await connectionFile()
+  const first = start(process.execPath, [MAIN, 'kernel', 'start', '--connection-file', file])
+  const client = new Dealer({ linger: 0 })
+  client.connect(`tcp://127.0.0.1:${shell}`)
+  await client.send(frames('ready'))
+  await answered(client, 'ready')
+  client.close()
+  const second = start(process.execPath, [MAIN, 'kernel', 'start', '--connection-file', file])
+  expect(await until('the second kernel has ended', () => second.child.exitCode ?? undefined)).toBe(1)
+  expect(second.output()).toContain(`KERNEL_PORTS_TAKEN the kernel cannot listen at tcp://127.0.0.1:${shell}`)
+  expect(second.output()).not.toContain(KEY)
+  expect(first.child.exitCode).toBeNull()
+})
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ESRCH') return false
+    throw error
+  }
+}
