@@ -9,42 +9,32 @@ export const kernelCommand = (cli: Cli) =>
     .addCommand(uninstallCommand(cli))
     .addCommand(startCommand(cli))
 
-const placeOptions = () =>
-  [
-    new Option('--user', 'for this user, which is the default').conflicts('prefix'),
-    new Option('--prefix <dir>', 'in share/jupyter of this folder, as of a virtual environment of Python'),
-  ] as const
+const placeCommand = (name: 'install' | 'uninstall') =>
+  new Command(name)
+    .addOption(new Option('--user', 'for this user, which is the default').conflicts('prefix'))
+    .option('--prefix <dir>', 'in share/jupyter of this folder, as of a virtual environment of Python')
+    .addHelpText('after', example(`millrace kernel ${name} --prefix .venv`))
 
 const placeOf = (prefix: string | undefined): KernelPlace =>
   prefix === undefined ? { kind: 'user' } : { kind: 'prefix', prefix }
 
-const installCommand = (cli: Cli) => {
-  const [user, prefix] = placeOptions()
-  return new Command('install')
+const installCommand = (cli: Cli) =>
+  placeCommand('install')
     .description('let Jupyter find the kernel')
-    .addOption(user)
-    .addOption(prefix)
-    .addHelpText('after', example('millrace kernel install'))
-    .action(async (options) => {
+    .action(async ({ prefix }) => {
       const { installKernel } = await import('../kernel/kernelspec.ts')
-      cli.console.out(`installed ${installKernel(placeOf(options.prefix))}\n`)
+      cli.console.out(`installed ${installKernel(placeOf(prefix))}\n`)
       cli.end(0)
     })
-}
 
-const uninstallCommand = (cli: Cli) => {
-  const [user, prefix] = placeOptions()
-  return new Command('uninstall')
+const uninstallCommand = (cli: Cli) =>
+  placeCommand('uninstall')
     .description('remove what install has written')
-    .addOption(user)
-    .addOption(prefix)
-    .addHelpText('after', example('millrace kernel uninstall'))
-    .action(async (options) => {
+    .action(async ({ prefix }) => {
       const { uninstallKernel } = await import('../kernel/kernelspec.ts')
-      cli.console.out(`removed ${uninstallKernel(placeOf(options.prefix))}\n`)
+      cli.console.out(`removed ${uninstallKernel(placeOf(prefix))}\n`)
       cli.end(0)
     })
-}
 
 const startCommand = (cli: Cli) =>
   new Command('start')

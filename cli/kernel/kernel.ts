@@ -5,7 +5,7 @@ import type { CellOutput, RunningCell } from './cell-runner.ts'
 import { isEmptyCell } from './cell-source.ts'
 import { completionOf, helpOf, isCompleteText } from './completion.ts'
 import type { Channel } from './sockets.ts'
-import { type KernelMessage, PROTOCOL_VERSION } from './wire.ts'
+import { type KernelMessage, PROTOCOL_VERSION, textOf } from './wire.ts'
 
 /** What a kernel needs of the world. */
 export interface KernelIo {
@@ -211,10 +211,6 @@ function kernelInfo(version: string): Fields {
     banner: `Millrace ${version}: a cell is a stream job, a list of operators in YAML or a module in TypeScript.`,
     help_links: [],
   }
-}
-
-function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : ''
 }
 
 function numberOf(value: unknown): number {

@@ -103,12 +103,13 @@ function fieldsOf(part: Buffer): Fields | undefined {
 }
 
 function headerOf(written: Fields): Header | undefined {
-  const text = (name: string): string | undefined => {
-    const value = written[name]
-    return typeof value === 'string' ? value : undefined
-  }
-  const [msg_id, msg_type, session] = [text('msg_id'), text('msg_type'), text('session')]
-  if (msg_id === undefined || msg_type === undefined || session === undefined) return undefined
-  const { username, date, version } = { username: text('username'), date: text('date'), version: text('version') }
-  return { msg_id, msg_type, session, username: username ?? '', date: date ?? '', version: version ?? '' }
+  const { msg_id, msg_type, session } = written
+  if (typeof msg_id !== 'string' || typeof msg_type !== 'string' || typeof session !== 'string') return undefined
+  const { username, date, version } = written
+  return { msg_id, msg_type, session, username: textOf(username), date: textOf(date), version: textOf(version) }
+}
+
+/** A member of a message that should be a text; an empty one where it is not. */
+export function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : ''
 }

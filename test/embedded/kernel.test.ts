@@ -7,6 +7,7 @@ import { afterAll, afterEach, expect, test } from 'vitest'
 import { Dealer, Request } from 'zeromq'
 import { PROTOCOL_VERSION, Wire } from '../../cli/kernel/wire.ts'
 import { freePorts } from '../harness/beds/free-port.ts'
+import { isAlive } from '../harness/is-alive.ts'
 import { until } from '../harness/until.ts'
 
 const MAIN = join(import.meta.dirname, '../../cli/main.ts')
@@ -128,13 +129,3 @@ test('when a port of the connection file is taken, the kernel says which and end
   expect(second.output()).not.toContain(KEY)
   expect(first.child.exitCode).toBeNull()
 })
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ESRCH') return false
-    throw error
-  }
-}

@@ -7,6 +7,7 @@ import { arrayAt, numberAt, objectAt, stringAt } from '../../embedded/objects.ts
 import type { KubeObject } from '../../embedded/objects.ts'
 import type { TestCluster } from './embedded-cluster.ts'
 import { runSampleContainer, samplePod, startTestCluster, untilObject } from './embedded-cluster.ts'
+import { isAlive } from '../harness/is-alive.ts'
 
 let cluster: TestCluster | undefined
 
@@ -26,16 +27,6 @@ const conditionOf = (pod: KubeObject | undefined, type: string): string | undefi
     arrayAt(pod, 'status', 'conditions').find((one) => stringAt(one, 'type') === type),
     'status',
   )
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false
-    throw error
-  }
-}
 
 describe('the embedded node', { timeout: 30_000 }, () => {
   test('runs a pod at an address of its own and reports it ready only when its probe succeeds', async () => {
