@@ -6,6 +6,7 @@ import { type CellJob, named, readCell, runCellJob } from './cell-job.ts'
 import { cellError, type CellError, type CellMessage, type RunCell } from './cell-messages.ts'
 import { type CellSettings, settingsOf } from './cell-source.ts'
 import { CellViews } from './cell-views.ts'
+import type { EndWithKernel } from './end-with-kernel.ts'
 
 /** The process of one cell: takes a RunCell, runs its job and ends. SIGINT ends the job before its input does. */
 
@@ -16,11 +17,17 @@ const SHOWN_PER_MS = 1000
 /** Ends this process with the kernel, also while a function of the cell never returns. */
 const PARENT_FD = 4
 
-new Worker(ownModule('./end-with-kernel.ts', import.meta.url), { workerData: PARENT_FD }).unref()
 const stop = new AbortController()
 process.on('SIGINT', () => stop.abort())
+// only before the cell is there; then the thread looks after it
+const end = (): void => process.exit(1)
+process.once('disconnect', end)
 process.once('message', (message) => {
-  void runCell(message as RunCell).then(endWith)
+  const run = message as RunCell
+  const workerData: EndWithKernel = { fd: PARENT_FD, moduleFile: run.moduleFile }
+  new Worker(ownModule('./end-with-kernel.ts', import.meta.url), { workerData }).unref()
+  process.off('disconnect', end)
+  void runCell(run).then(endWith)
 })
 
 async function runCell(run: RunCell): Promise<CellMessage> {

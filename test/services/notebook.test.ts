@@ -168,6 +168,22 @@ describe.skipIf(pythonBedMissing() !== undefined)('the kernel under the clients 
     expect(html).not.toContain('<img')
   })
 
+  test('when a job has no console sink, its cell shows how far it is', async () => {
+    const { answers } = await drive([{ run: GOOD.replace('console: {}', 'file: { path: out, format: json }') }])
+    const [ran] = answers as Ran[]
+    expect(ran?.outputs.map(({ content }) => content.data?.['text/plain'])).toEqual([
+      expect.stringMatching(/^cell: finished, attempt 1, 3 in, 2 out, checkpoint 1-\d+$/),
+    ])
+    const lines = readdirSync(join(folder, 'out')).map((name) => readFileSync(join(folder, 'out', name), 'utf8'))
+    expect(lines.join('')).toBe('{"size":2,"text":"two"}\n{"size":3,"text":"three"}\n')
+  })
+
+  test('when the cell of the documentation runs, its table has the rows that its filter keeps', async () => {
+    const page = readFileSync(join(ROOT, 'docs/notebooks.md'), 'utf8')
+    const { answers } = await drive([{ run: /^```yaml\n([^]*?)^```/m.exec(page)?.[1] }])
+    expect(rowsIn(htmlOf((answers as Ran[])[0]))).toEqual([['Rome', '14']])
+  })
+
   test('when a function of a cell never returns, an interrupt still ends the cell', async () => {
     const { answers } = await drive([{ run: SPINNING, until: 1 }, { run: GOOD }])
     const [spinning, good] = answers as Ran[]
@@ -185,6 +201,7 @@ describe.skipIf(pythonBedMissing() !== undefined)('the kernel under the clients 
       expect(killed.answers).toEqual([{ below: 1, left: 0 }])
       const { end } = await drive([{ run: cell, until: 1, leave: true }])
       expect(end).toEqual({ before: 2, left: 0 })
+      expect(readdirSync(folder).filter((name) => name.startsWith('.millrace-cell'))).toEqual([])
     }
   })
 

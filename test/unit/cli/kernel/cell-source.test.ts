@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { isEmptyCell, jobTextOf, languageOf, settingsOf } from '../../../../cli/kernel/cell-source.ts'
 import { readJobFile } from '../../../../runtime/front/job-file.ts'
@@ -63,4 +64,11 @@ test.each([
 
 test('when a cell has more plots than a screen, it is refused', () => {
   expect(() => settingsOf('# %plot x: a, y: b\n'.repeat(9))).toThrow(/9 plots, a cell has at most 8/)
+})
+
+test('every comment of the documentation is one that a cell may have', () => {
+  const page = readFileSync(new URL('../../../../docs/notebooks.md', import.meta.url), 'utf8')
+  const comments = [...page.matchAll(/^\| `(# %.*?)` \|/gm)].map(([, comment = '']) => comment)
+  expect(comments).toHaveLength(6)
+  expect(settingsOf(comments.join('\n'))).toMatchObject({ rows: 100, stopRows: 500, plots: { length: 4 } })
 })
