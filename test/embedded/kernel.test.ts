@@ -1,17 +1,15 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, expect, test } from 'vitest'
 import { Dealer, Request } from 'zeromq'
-import { PROTOCOL_VERSION, Wire } from '../../cli/kernel/wire.ts'
-import { freePorts } from '../harness/beds/free-port.ts'
+import { KERNEL_KEY, nextAnswer, requestFrames, writeConnection } from '../harness/kernel-client.ts'
 import { isAlive } from '../harness/is-alive.ts'
 import { until } from '../harness/until.ts'
 
 const MAIN = join(import.meta.dirname, '../../cli/main.ts')
-const KEY = 'the-key-of-this-test'
 const folder = mkdtempSync(join(tmpdir(), 'millrace-kernel-'))
 const started: ChildProcess[] = []
 
@@ -25,15 +23,6 @@ afterAll(() => {
   rmSync(folder, { recursive: true })
 })
 
-async function connectionFile(): Promise<{ file: string; shell: number; heartbeat: number }> {
-  const [shell = 0, iopub, stdin, control, heartbeat = 0] = await freePorts(5)
-  const ports = { shell_port: shell, iopub_port: iopub, stdin_port: stdin, control_port: control, hb_port: heartbeat }
-  const file = join(folder, `connection-${shell}.json`)
-  const text = { transport: 'tcp', ip: '127.0.0.1', signature_scheme: 'hmac-sha256', key: KEY, ...ports }
-  writeFileSync(file, JSON.stringify(text))
-  return { file, shell, heartbeat }
-}
-
 function start(command: string, args: readonly string[]): { child: ChildProcess; output: () => string } {
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], cwd: folder })
   started.push(child)
@@ -45,35 +34,22 @@ function start(command: string, args: readonly string[]): { child: ChildProcess;
   return { child, output: () => output }
 }
 
-function frames(id: string, key = KEY): Buffer[] {
-  const header = { msg_id: id, msg_type: 'kernel_info_request', session: 's', username: 'u', date: 'd' }
-  return new Wire(key).frames({
-    identities: [],
-    header: { ...header, version: PROTOCOL_VERSION },
-    parentHeader: {},
-    metadata: {},
-    content: {},
-  })
-}
-
 async function answered(client: Dealer, id: string): Promise<void> {
-  const answer = await client.receive()
-  const [parent] = answer.slice(-3).map((part) => JSON.parse(part.toString()) as { msg_id?: string })
-  expect(parent?.msg_id).toBe(id)
+  expect((await nextAnswer(client)).id).toBe(id)
 }
 
 test('when strangers send garbage, forged and recorded messages, the kernel says so once and serves who has the key', async () => {
-  const { file, shell, heartbeat } = await connectionFile()
+  const { file, shell, heartbeat } = await writeConnection(folder)
   const kernel = start(process.execPath, [MAIN, 'kernel', 'start', '--connection-file', file])
   const client = new Dealer({ linger: 0 })
   client.connect(`tcp://127.0.0.1:${shell}`)
-  const first = frames('first')
+  const first = requestFrames('first')
   await client.send(first)
   await answered(client, 'first')
 
   const stranger = new Dealer({ linger: 0 })
   stranger.connect(`tcp://127.0.0.1:${shell}`)
-  for (let count = 0; count < 3; count++) await stranger.send(frames(`forged-${count}`, 'another key'))
+  for (let count = 0; count < 3; count++) await stranger.send(requestFrames(`forged-${count}`, { key: 'another key' }))
   await stranger.send(first)
   await stranger.send(['', '<IDS|MSG>'])
   await stranger.send(Array.from({ length: 100 }, () => 'x'))
@@ -85,7 +61,7 @@ test('when strangers send garbage, forged and recorded messages, the kernel says
   await large.send(Buffer.alloc(8 << 20))
 
   await until('all that is refused was said', () => kernel.output().split('\n').length > 4 || undefined)
-  await client.send(frames('second'))
+  await client.send(requestFrames('second'))
   await answered(client, 'second')
   const heart = new Request({ linger: 0 })
   heart.connect(`tcp://127.0.0.1:${heartbeat}`)
@@ -102,13 +78,13 @@ test('when strangers send garbage, forged and recorded messages, the kernel says
 })
 
 test('when the program that started the kernel is killed, the kernel ends', async () => {
-  const { file, shell } = await connectionFile()
+  const { file, shell } = await writeConnection(folder)
   const command = `"${process.execPath}" "${MAIN}" kernel start --connection-file "${file}" & echo $!; wait`
   const parent = start('/bin/sh', ['-c', command])
   const pid = await until('the shell has said the pid', () => Number(/^\d+\n/.exec(parent.output())?.[0]) || undefined)
   const client = new Dealer({ linger: 0 })
   client.connect(`tcp://127.0.0.1:${shell}`)
-  await client.send(frames('ready'))
+  await client.send(requestFrames('ready'))
   await answered(client, 'ready')
   client.close()
   parent.child.kill('SIGKILL')
@@ -116,16 +92,16 @@ test('when the program that started the kernel is killed, the kernel ends', asyn
 })
 
 test('when a port of the connection file is taken, the kernel says which and ends', async () => {
-  const { file, shell } = await connectionFile()
+  const { file, shell } = await writeConnection(folder)
   const first = start(process.execPath, [MAIN, 'kernel', 'start', '--connection-file', file])
   const client = new Dealer({ linger: 0 })
   client.connect(`tcp://127.0.0.1:${shell}`)
-  await client.send(frames('ready'))
+  await client.send(requestFrames('ready'))
   await answered(client, 'ready')
   client.close()
   const second = start(process.execPath, [MAIN, 'kernel', 'start', '--connection-file', file])
   expect(await until('the second kernel has ended', () => second.child.exitCode ?? undefined)).toBe(1)
   expect(second.output()).toContain(`KERNEL_PORTS_TAKEN the kernel cannot listen at tcp://127.0.0.1:${shell}`)
-  expect(second.output()).not.toContain(KEY)
+  expect(second.output()).not.toContain(KERNEL_KEY)
   expect(first.child.exitCode).toBeNull()
 })

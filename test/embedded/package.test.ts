@@ -1,8 +1,11 @@
-import { execFileSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawn } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { Dealer } from 'zeromq'
+import { nextAnswer, requestFrames, writeConnection } from '../harness/kernel-client.ts'
+import { until } from '../harness/until.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 
@@ -36,6 +39,29 @@ describe('the npm package in an empty project', () => {
 
   test('npx millrace run runs a job in TypeScript that imports from millrace', () => {
     expect(run('npx', 'millrace', 'run', 'job.ts').trim().split('\n').sort()).toEqual(['{"n":2}', '{"n":42}'])
+  })
+
+  test('npx millrace kernel install lets a kernel start that runs the job in a cell', async () => {
+    run('npx', 'millrace', 'kernel', 'install', '--prefix', project)
+    const spec = readFileSync(join(project, 'share/jupyter/kernels/millrace/kernel.json'), 'utf8')
+    const { file, shell } = await writeConnection(project)
+    const [node = '', ...args] = (JSON.parse(spec) as { argv: string[] }).argv.map((one) =>
+      one.replace('{connection_file}', file),
+    )
+    const kernel = spawn(node, args, { cwd: project, stdio: 'ignore' })
+    const client = new Dealer({ linger: 0 })
+    client.connect(`tcp://127.0.0.1:${shell}`)
+    for (const [id, code] of [
+      ['right', JOB],
+      ['wrong', JOB.replace('row.n * 2', 'row.n *')],
+    ] as const)
+      await client.send(requestFrames(id, { type: 'execute_request', content: { code, stop_on_error: false } }))
+    expect(await nextAnswer(client)).toMatchObject({ id: 'right', content: { status: 'ok' } })
+    expect(await nextAnswer(client)).toMatchObject({ id: 'wrong', content: { ename: 'MODULE_SYNTAX' } })
+    await client.send(requestFrames('end', { type: 'shutdown_request' }))
+    expect(await nextAnswer(client)).toMatchObject({ id: 'end', content: { status: 'ok' } })
+    client.close()
+    expect(await until('the kernel has ended', () => kernel.exitCode ?? undefined)).toBe(0)
   })
 
   test('the types of the API are there: a job that holds it wrong does not compile', () => {
