@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { dirname, resolve } from 'node:path'
 import { builtinConnectors } from '../runtime/builtin-connectors.ts'
 import { MillraceError } from '../runtime/model/errors.ts'
@@ -10,7 +10,7 @@ import { checkRunExists, type EarlierRuns, unfinishedRun } from './earlier-runs.
 import { openedStore } from './local-store.ts'
 import { findingsText, readJob } from './read-job.ts'
 import { lossText, RunProgress } from './run-progress.ts'
-import { failureOf, type StartedJob, startInProcess, startProcesses } from './started-job.ts'
+import { failureOf, localTarget, newRunId, type StartedJob, startInProcess, startProcesses } from './started-job.ts'
 import type { TypeCheck } from './type-check.ts'
 
 const POLL_MS = 250
@@ -41,14 +41,9 @@ export async function run(options: RunOptions): Promise<number> {
   const store = await openedStore(planned.graph.checkpoints.store)
   const runs = { store, job: job.name }
   if (options.resume !== undefined) await checkRunExists(runs, options.resume)
-  const uid = options.resume ?? `run-${randomBytes(6).toString('hex')}`
+  const uid = options.resume ?? newRunId()
   const restore = restoreLocation(options, job.spec)
-  const target: JobTarget = {
-    ...(restore === undefined ? {} : { restore }),
-    revision: createHash('sha256').update(JSON.stringify(job.spec)).digest('hex').slice(0, 12),
-    spec: job.spec,
-    desiredState: 'running',
-  }
+  const target: JobTarget = { ...localTarget(job.spec), ...(restore === undefined ? {} : { restore }) }
   const settings = {
     name: job.name,
     uid,

@@ -1,3 +1,4 @@
+import { createHash, randomBytes } from 'node:crypto'
 import { builtinConnectors } from '../runtime/builtin-connectors.ts'
 import { readRuntimeConfig } from '../runtime/config.ts'
 import type { JobReport } from '../runtime/control/job-report.ts'
@@ -78,6 +79,17 @@ export async function startInProcess(
       await running.close()
     },
   }
+}
+
+/** The id of a run that begins anew. */
+export function newRunId(): string {
+  return `run-${randomBytes(6).toString('hex')}`
+}
+
+/** The target that runs a spec here. */
+export function localTarget(spec: unknown): JobTarget {
+  const revision = createHash('sha256').update(JSON.stringify(spec)).digest('hex').slice(0, 12)
+  return { revision, spec, desiredState: 'running' }
 }
 
 /** Why a job has failed, from its last report. */

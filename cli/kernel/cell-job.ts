@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { builtinConnectors } from '../../runtime/builtin-connectors.ts'
@@ -9,7 +9,7 @@ import { MillraceError } from '../../runtime/model/errors.ts'
 import { localSpec, readJobModule } from '../job-module.ts'
 import { findingText, lintText, type Finding } from '../lint.ts'
 import { openedStore } from '../local-store.ts'
-import { failureOf, startInProcess } from '../started-job.ts'
+import { failureOf, localTarget, newRunId, startInProcess } from '../started-job.ts'
 import { lossText, RunProgress } from '../run-progress.ts'
 import type { CellError, RunCell } from './cell-messages.ts'
 import { jobTextOf } from './cell-source.ts'
@@ -100,15 +100,13 @@ export interface CellRun {
 export async function runCellJob({ name, spec, planned }: NonNullable<CellJob['job']>, run: CellRun): Promise<void> {
   const settings = {
     name,
-    uid: `run-${randomBytes(6).toString('hex')}`,
+    uid: newRunId(),
     token: randomBytes(16).toString('hex'),
     store: await openedStore(planned.graph.checkpoints.store),
     baseDir: run.baseDir,
     logLevel: 'silent' as const,
   }
-  const revision = createHash('sha256').update(JSON.stringify(spec)).digest('hex').slice(0, 12)
-  const target = { revision, spec, desiredState: 'running' as const }
-  const started = await startInProcess(settings, planned, target, run.print)
+  const started = await startInProcess(settings, planned, localTarget(spec), run.print)
   try {
     const progress = new RunProgress()
     while (!run.stop.aborted) {

@@ -14,8 +14,8 @@ export interface KernelSockets {
   reply(channel: Channel, frames: readonly Buffer[]): Promise<void>
   /** Sends to every client. */
   publish(frames: readonly Buffer[]): Promise<void>
-  /** Unbinds all sockets, after what was sent is on its way. */
-  close(): void
+  /** Unbinds all sockets when what was sent is on its way. */
+  close(): Promise<void>
 }
 
 export type Channel = 'shell' | 'control'
@@ -37,7 +37,7 @@ export async function openSockets(connection: Connection, take: Take): Promise<K
   const iopub = new zeromq.Publisher(limits)
   const heartbeat = new zeromq.Reply(limits)
   const all = [shell, control, stdin, iopub, heartbeat]
-  const close = (): void => {
+  const closeAll = (): void => {
     for (const socket of all) socket.close()
   }
   const { ip, ports } = connection
@@ -51,18 +51,20 @@ export async function openSockets(connection: Connection, take: Take): Promise<K
     ] as const)
       await bound(socket, `tcp://${ip.includes(':') ? `[${ip}]` : ip}:${port}`)
   } catch (error) {
-    close()
+    closeAll()
     throw error
   }
   void receive(shell, (frames) => take('shell', frames))
   void receive(control, (frames) => take('control', frames))
   void echo(heartbeat)
-  const sendShell = inTurn(shell)
-  const sendControl = inTurn(control)
+  const [shellTurns, controlTurns, iopubTurns] = [new SendTurns(shell), new SendTurns(control), new SendTurns(iopub)]
   return {
-    reply: (channel, frames) => (channel === 'shell' ? sendShell(frames) : sendControl(frames)),
-    publish: inTurn(iopub),
-    close,
+    reply: (channel, frames) => (channel === 'shell' ? shellTurns : controlTurns).send(frames),
+    publish: (frames) => iopubTurns.send(frames),
+    close: async () => {
+      await Promise.all([shellTurns.sent, controlTurns.sent, iopubTurns.sent])
+      closeAll()
+    },
   }
 }
 
@@ -98,15 +100,26 @@ async function echo(socket: Reply): Promise<void> {
   for await (const frames of socket) await socket.send(frames)
 }
 
-/** ZeroMQ allows one send at a time for each socket. */
-function inTurn(socket: Router | Publisher): (frames: readonly Buffer[]) => Promise<void> {
-  let last: Promise<void> = Promise.resolve()
-  return (frames) => {
-    const sent = last.then(async () => {
-      if (!socket.closed) await socket.send([...frames])
+/** Sends one message after the other: ZeroMQ allows one send at a time for each socket. */
+class SendTurns {
+  readonly #socket: Router | Publisher
+  #last: Promise<void> = Promise.resolve()
+
+  constructor(socket: Router | Publisher) {
+    this.#socket = socket
+  }
+
+  /** Resolves when all messages of now are sent; never rejects. */
+  get sent(): Promise<void> {
+    return this.#last
+  }
+
+  send(frames: readonly Buffer[]): Promise<void> {
+    const sent = this.#last.then(async () => {
+      if (!this.#socket.closed) await this.#socket.send([...frames])
     })
-    // who sent this hears of it; the next is sent all the same
-    last = sent.catch(() => undefined)
+    // the caller hears of it; the next is sent all the same
+    this.#last = sent.catch(() => undefined)
     return sent
   }
 }

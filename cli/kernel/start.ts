@@ -47,7 +47,7 @@ export async function startKernel(file: string, console: Console): Promise<numbe
   const code = await ended.promise
   release()
   kernel.close()
-  sockets.close()
+  await sockets.close()
   return code
 }
 
