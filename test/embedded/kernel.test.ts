@@ -88,7 +88,11 @@ test('when the program that started the kernel is killed, the kernel ends', asyn
   await answered(client, 'ready')
   client.close()
   parent.child.kill('SIGKILL')
-  await until('the kernel has ended', () => (isAlive(pid) ? undefined : true))
+  try {
+    await until('the kernel has ended', () => (isAlive(pid) ? undefined : true))
+  } finally {
+    if (isAlive(pid)) process.kill(pid, 'SIGKILL')
+  }
 })
 
 test('when a port of the connection file is taken, the kernel says which and ends', async () => {

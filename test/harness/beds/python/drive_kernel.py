@@ -49,7 +49,10 @@ def left_of(pids):
     deadline = time.monotonic() + 30
     while any(is_alive(one) for one in pids) and time.monotonic() < deadline:
         time.sleep(0.05)
-    return len([one for one in pids if is_alive(one)])
+    left = [one for one in pids if is_alive(one)]
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+    return len(left)
 
 
 def outputs_of(client, message, most):
