@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { cacheFolder, hashOfFiles, listingOf } from './cache-folder.ts'
 import { withLock } from './lock.ts'
@@ -69,6 +69,7 @@ function fetchMaven(): Promise<string> {
   const marker = join(home, 'complete')
   return withLock('maven', home, async () => {
     if (existsSync(marker) && existsSync(program)) return program
+    mkdirSync(home, { recursive: true })
     await runCommand(
       'mvn',
       [
@@ -77,7 +78,8 @@ function fetchMaven(): Promise<string> {
         `-Dartifact=org.apache.maven:apache-maven:${NEWER_MAVEN}:zip:bin`,
         `-DoutputDirectory=${home}`,
       ],
-      { bed: 'maven', doing: `fetching Maven ${NEWER_MAVEN}` },
+      // what it remembers of unpacking goes into the current folder
+      { bed: 'maven', doing: `fetching Maven ${NEWER_MAVEN}`, cwd: home },
     )
     chmodSync(program, 0o755)
     writeFileSync(marker, '')

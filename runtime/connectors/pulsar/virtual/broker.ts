@@ -33,6 +33,8 @@ export class VirtualPulsar {
   readonly mishaps: Mishap[] = []
   deduplicates = true
   isDown = false
+  /** Takes everything and answers nothing. */
+  isSilent = false
   maxMessageBytes = 5 * 1024 * 1024
   readonly sessions = new Set<BrokerSession>()
   #nextLedger = 1
@@ -120,6 +122,7 @@ class BrokerSession {
     this.#broker = broker
     this.#connection = connection
     connection.onData((bytes) => {
+      if (broker.isSilent) return
       for (const { command, rest } of this.#frames.push(bytes)) this.#handle(command, rest)
     })
     connection.onClose(() => {
@@ -206,7 +209,8 @@ class BrokerSession {
     const { topic = '', subscription = '' } = this.#consumers.get(consumerId ?? -1) ?? {}
     const cursors = this.#broker.topics.get(topic)?.cursors
     for (const { ledger = -1, entry = -1 } of messageIds)
-      if (compareEntries({ ledger, entry }, cursors?.get(subscription) ?? BEFORE_ALL) > 0)
+      if (entry < 0) this.end()
+      else if (compareEntries({ ledger, entry }, cursors?.get(subscription) ?? BEFORE_ALL) > 0)
         cursors?.set(subscription, { ledger, entry })
   }
 

@@ -178,10 +178,16 @@ describe('effectively once', () => {
     await died.prepareCommit(1)
     expect(await filesLeft()).toEqual(['1-0-0'])
     const writer = await writerTo(pulsar, EFFECTIVELY_ONCE, { attempt: 2 })
+    const other = await writerTo(pulsar, EFFECTIVELY_ONCE, { attempt: 2, slot: 1 })
+    await other.write(rowsOf(2))
+    const waiting = await other.prepareCommit(2)
     await writer.commit(await writer.prepareCommit(2))
+    expect(await filesLeft()).toEqual(['2-1-0'])
+    await other.commit(waiting)
+    expect(numbersIn(pulsar)).toEqual([2])
     expect(await filesLeft()).toEqual([])
-    expect(numbersIn(pulsar)).toEqual([])
     await writer.close()
+    await other.close()
   })
 })
 
@@ -378,7 +384,8 @@ async function runJob(pulsar: VirtualPulsar, options: object, steps: readonly St
       }
     } catch (error) {
       if (!(error instanceof Died)) throw error
-      // connections of a process that is gone end
+      // nothing of a process that is gone goes on
+      await writer.close()
       pulsar.cut()
     }
   }

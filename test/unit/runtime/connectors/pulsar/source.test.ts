@@ -30,6 +30,14 @@ function fill(pulsar: VirtualPulsar, partitions: number, from: number, to: numbe
   }
 }
 
+/** One entry of so many messages. */
+function storeBatch(pulsar: VirtualPulsar, from: number, count: number): void {
+  const batch = new MessageBatch()
+  for (let n = from; n < from + count; n++)
+    batch.append(encodeOutgoing({ ...PLAIN, value: Buffer.from(JSON.stringify({ n })) }))
+  pulsar.store(TOPIC, entryOf(batch.pack('none'), 'p', from, PUBLISHED))
+}
+
 function bed(messages: number, partitions: number, options: object = {}, schema = SCHEMA) {
   const pulsar = new VirtualPulsar()
   pulsar.createTopic(TOPIC, partitions)
@@ -122,6 +130,63 @@ describe('a topic', () => {
     await opened.close()
   })
 
+  test('that was read to the first entry of a ledger keeps what it kept', async () => {
+    const { pulsar, discover, reader } = bed(40, 0)
+    const opened = await reader(await discover())
+    await numbersOf(opened, 40)
+    expect(opened.snapshot()).toMatchObject([{ position: { entry: 0 } }])
+    await opened.notifyCheckpointComplete?.(opened.snapshot())
+    await opened.poll(3)
+    expect(pulsar.sessions.size).toBe(2)
+    expect(pulsar.topics.get(TOPIC)?.cursors.get('millrace.job.source')).toEqual({ ledger: -1, entry: -1 })
+    await opened.close()
+  })
+
+  test('whose subscription was left behind by another job is kept from its start for a job that begins', async () => {
+    const { pulsar, discover } = bed(10, 0)
+    pulsar.topics.get(TOPIC)?.cursors.set('millrace.job.source', { ledger: 1, entry: 2 })
+    await discover()
+    expect(pulsar.topics.get(TOPIC)?.cursors.get('millrace.job.source')).toEqual({ ledger: -1, entry: -1 })
+  })
+
+  test('whose batches are larger than what was asked for is read to its end', async () => {
+    const { pulsar, discover, reader } = bed(0, 0)
+    for (let from = 0; from < 20_000; from += 2000) storeBatch(pulsar, from, 2000)
+    const opened = await reader(await discover())
+    const numbers: number[] = []
+    for (let polls = 0; numbers.length < 20_000; polls++) {
+      expect(polls, `after ${numbers.length} rows`).toBeLessThan(200)
+      numbers.push(...((await opened.poll(1000))?.batch.rows() ?? []).map((row) => Number(row['n'])))
+    }
+    expect(numbers).toEqual(upTo(20_000))
+    await opened.close()
+  })
+
+  test('whose broker says nothing any more is read when it answers again, and the user is told', async () => {
+    const { pulsar, discover, reader, troubles } = bed(10, 0)
+    const opened = await reader(await discover())
+    await numbersOf(opened, 10)
+    pulsar.isSilent = true
+    while (troubles.length === 0) await opened.poll(3)
+    expect(troubles[0]).toContain('cannot be reached')
+    pulsar.isSilent = false
+    fill(pulsar, 0, 10, 20)
+    expect(await numbersOf(opened, 10)).toEqual(upTo(20).slice(10))
+    await opened.close()
+  })
+
+  test('that loses entries while its broker is away ends the reading', async () => {
+    const { pulsar, discover, reader } = bed(20, 0)
+    const opened = await reader(await discover())
+    await numbersOf(opened, 20)
+    pulsar.cut()
+    pulsar.topics.get(TOPIC)?.entries.splice(0)
+    fill(pulsar, 0, 20, 40)
+    pulsar.topics.get(TOPIC)?.entries.splice(0, 2)
+    await expect(numbersOf(opened, 1)).rejects.toMatchObject({ code: 'PULSAR_POSITION_REMOVED' })
+    await opened.close()
+  })
+
   test('that ends with the last message leaves no subscription behind', async () => {
     const { pulsar, discover, reader } = bed(20, 0, { bounded: true })
     const opened = await reader(await discover())
@@ -162,6 +227,21 @@ describe('a topic', () => {
     opened.pauseSplits?.(new Set())
     const rest = await numbersOf(opened, 60 - early.length - other.length)
     expect([...early, ...other, ...rest].sort((a, b) => a - b)).toEqual(upTo(60))
+    await opened.close()
+  })
+
+  test('is read once and in order when it is paused behind any of its messages', async () => {
+    const { discover, reader } = bed(30, 0)
+    const opened = await reader(await discover())
+    const numbers: number[] = []
+    for (let polls = 0; numbers.length < 30; polls++) {
+      expect(polls).toBeLessThan(500)
+      numbers.push(...((await opened.poll(1))?.batch.rows() ?? []).map((row) => Number(row['n'])))
+      opened.pauseSplits?.(new Set([TOPIC]))
+      expect(await opened.poll(1)).toBeUndefined()
+      opened.pauseSplits?.(new Set())
+    }
+    expect(numbers).toEqual(upTo(30))
     await opened.close()
   })
 
