@@ -209,7 +209,7 @@ class BrokerSession {
     const { topic = '', subscription = '' } = this.#consumers.get(consumerId ?? -1) ?? {}
     const cursors = this.#broker.topics.get(topic)?.cursors
     for (const { ledger = -1, entry = -1 } of messageIds)
-      if (entry < 0) this.end()
+      if (entry < 0) throw new Error(`an acknowledgement of ${ledger}:${entry}, which is no entry`)
       else if (compareEntries({ ledger, entry }, cursors?.get(subscription) ?? BEFORE_ALL) > 0)
         cursors?.set(subscription, { ledger, entry })
   }

@@ -348,6 +348,7 @@ const STEPS = [
   'die before commit',
   'die in the commit',
   'die behind commit',
+  'cut before and die behind commit',
   'cut before',
   'cut after',
   'topic moves',
@@ -366,6 +367,7 @@ async function runJob(pulsar: VirtualPulsar, options: object, steps: readonly St
         const step = steps[at++] ?? 'checkpoint'
         if (step === 'die') throw new Died()
         if (step === 'cut before' || step === 'cut after' || step === 'topic moves') pulsar.mishaps.push(step)
+        if (step === 'cut before and die behind commit') pulsar.mishaps.push('cut before')
         if (position < ROWS) await writer.write(rowsOf(position++))
         if (step === 'write' && position < ROWS) continue
         saved = { position, committables: jsonOf(await writer.prepareCommit(at)) }
@@ -378,7 +380,7 @@ async function runJob(pulsar: VirtualPulsar, options: object, steps: readonly St
           throw new Died()
         }
         await writer.commit(saved.committables)
-        if (step === 'die behind commit') throw new Died()
+        if (step.endsWith('die behind commit')) throw new Died()
         if (position >= ROWS && at >= steps.length) return await writer.close()
         saved = { ...saved, committables: [] }
       }
