@@ -126,7 +126,9 @@ test('a deletion names the Secret that is missing and ends at its deadline', asy
 })
 
 test('certificates of Secrets are trusted and shown, and renewed ones after their rotation', async () => {
-  const [server, first, second] = await Promise.all(['127.0.0.1', '127.0.0.2', '127.0.0.3'].map(makeCertificate))
+  const [server, first, second] = await Promise.all(
+    ['127.0.0.1', '127.0.0.2', '127.0.0.3'].map((host) => makeCertificate(host)),
+  )
   if (server === undefined || first === undefined || second === undefined) throw new Error('no certificates')
   const shown: string[] = []
   const logins: (string | undefined)[] = []
