@@ -8,8 +8,11 @@ export interface Certificate {
   certificate: string
 }
 
-/** A certificate of its own authority for one address, valid from an hour ago for a year. */
-export async function makeCertificate(host: string, keyType: 'ec' | 'rsa' = 'ec'): Promise<Certificate> {
+/** A certificate of its own authority for these addresses, valid from an hour ago for a year. */
+export async function makeCertificate(
+  hosts: string | readonly string[],
+  keyType: 'ec' | 'rsa' = 'ec',
+): Promise<Certificate> {
   const made = await generate([{ name: 'commonName', value: 'millrace-embedded' }], {
     keyType,
     algorithm: 'sha256',
@@ -20,10 +23,7 @@ export async function makeCertificate(host: string, keyType: 'ec' | 'rsa' = 'ec'
       { name: 'extKeyUsage', serverAuth: true },
       {
         name: 'subjectAltName',
-        altNames: [
-          { type: 7, ip: host },
-          { type: 2, value: 'localhost' },
-        ],
+        altNames: [...[hosts].flat().map((ip) => ({ type: 7 as const, ip })), { type: 2, value: 'localhost' }],
       },
     ],
   })

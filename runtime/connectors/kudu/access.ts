@@ -1,8 +1,12 @@
 import type { Ports } from '../../ports/ports.ts'
 import { retrying } from '../kit/retry.ts'
 import { TroubleReporter } from '../kit/trouble-reporter.ts'
-import type { KuduClient, KuduConnect } from './client.ts'
+import { readTlsMaterial } from '../../ports/tls-material.ts'
+import type { KuduClient, KuduConnect, KuduConnectOptions } from './client.ts'
+import type { KuduTableOptions } from './declaration.ts'
 import { asMillraceError, isRetriable } from './errors.ts'
+
+export type KuduConnectionOptions = Pick<KuduTableOptions, 'masters' | 'user' | 'tls' | 'serverCertificates'>
 
 /** A client whose calls are tried again while the cluster cannot answer, which the user is told. */
 export class KuduAccess {
@@ -14,12 +18,19 @@ export class KuduAccess {
 
   constructor(
     connect: KuduConnect,
-    at: { masters: readonly string[]; user: string },
+    options: KuduConnectionOptions,
     context: { ports: Ports; reportTrouble(error: Error | null): void; stopping?: AbortSignal },
   ) {
     const { ports, stopping } = context
     this.#ports = ports
-    this.client = connect({ ...at, clock: ports.clock, clientId: ports.rng.id() })
+    const { masters, user } = options
+    this.client = connect({
+      masters,
+      user,
+      tls: encryptionOf(options, ports),
+      clock: ports.clock,
+      clientId: ports.rng.id(),
+    })
     this.#trouble = new TroubleReporter(ports.clock, (error) => {
       context.reportTrouble(error)
     })
@@ -65,4 +76,17 @@ export class KuduAccess {
     this.#closing.abort()
     await this.client.close()
   }
+}
+
+function encryptionOf(
+  { masters, tls = false, serverCertificates: certificates }: KuduConnectionOptions,
+  { logger, secretFiles }: Ports,
+): KuduConnectOptions['tls'] {
+  if (tls === false) return undefined
+  if (certificates === 'ignore')
+    logger.warn('connections to Kudu are encrypted, and nobody checks who answers', {
+      masters: masters.join(','),
+      because: 'serverCertificates: ignore',
+    })
+  return async () => ({ material: await readTlsMaterial(tls, secretFiles), certificates })
 }

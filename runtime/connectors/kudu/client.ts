@@ -1,4 +1,5 @@
 import type { Clock } from '../../ports/clock.ts'
+import type { TlsMaterial } from '../../ports/tls-material.ts'
 import type { Cell, KuduColumn } from './columns.ts'
 import type { KeyRange, Partitioning } from './partition-key.ts'
 import type { RowOperations } from './row-operations.ts'
@@ -78,9 +79,17 @@ export interface Scanner {
 export interface KuduConnectOptions {
   readonly masters: readonly string[]
   readonly user: string
+  /** Encrypts each connection with what it resolves with; without it they are plain text. */
+  readonly tls?: (() => Promise<KuduTls>) | undefined
   readonly clock: Clock
   /** Unique among all clients: the servers know retried writes by it. */
   readonly clientId: string
+}
+
+export interface KuduTls {
+  readonly material: TlsMaterial
+  /** Whether those of the servers are checked: signed by an authority that is trusted, for the host that was asked. */
+  readonly certificates: 'check' | 'ignore'
 }
 
 export type KuduConnect = (options: KuduConnectOptions) => KuduClient

@@ -95,7 +95,7 @@ export function asMillraceError(doing: string, masters: string, error: unknown):
     retriable: isRetriable(error),
     ...(error.code === RPC.unauthorized && isForbidden
       ? {
-          hint: 'The cluster demands TLS or Kerberos (--rpc_encryption, --rpc_authentication), which Millrace does not speak yet.',
+          hint: 'Where the cluster demands TLS (--rpc_encryption=required), set `tls` of the connector. Kerberos (--rpc_authentication=required) is not supported.',
         }
       : {}),
   })
@@ -114,5 +114,23 @@ export function unreachable(address: string, cause: unknown): MillraceError {
     domain: 'dependency',
     retriable: true,
     cause,
+  })
+}
+
+/** The certificate of a server is not one that the job trusts. */
+export function untrusted(address: string, cause: unknown): MillraceError {
+  return new MillraceError('KUDU_UNTRUSTED', `the certificate of the Kudu server ${address} is not trusted`, {
+    domain: 'user',
+    retriable: true,
+    cause,
+    hint: 'Set tls.caFile to the authority of the cluster, and name servers as their certificates do.',
+  })
+}
+
+/** A server that offers no TLS to a job that demands it. */
+export function noTls(address: string): MillraceError {
+  return new MillraceError('KUDU_REFUSED', `the Kudu server ${address} offers no TLS`, {
+    domain: 'user',
+    hint: 'Set --rpc_encryption=optional or required for masters and tablet servers, or leave `tls` out.',
   })
 }

@@ -1,7 +1,17 @@
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
-import { chmodSync, createWriteStream, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import {
+  chmodSync,
+  createWriteStream,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join, resolve } from 'node:path'
+import { makeCertificate } from '../../../embedded/credentials.ts'
 import { withLock } from './lock.ts'
 import { fetchJars, javaMissing } from './maven.ts'
 import { runCommand } from './run-command.ts'
@@ -10,6 +20,9 @@ const SOURCES = join(import.meta.dirname, 'kudu')
 /** Certificates of a mini cluster are short, and its flags experimental: the command line refuses both otherwise. */
 const COMMAND_FLAGS = ['--openssl_security_level_override=0', '--unlock_unsafe_flags', '--unlock_experimental_flags']
 
+/** Node refuses the short keys that a mini cluster makes. */
+const NODE_KEYS = ['--ipki_server_key_size=2048', '--openssl_security_level_override=0']
+
 export interface KuduOptions {
   /** Where its data and log go. */
   readonly dir: string
@@ -17,6 +30,11 @@ export interface KuduOptions {
   readonly tabletServers?: number
   readonly tabletServerFlags?: readonly string[]
   readonly masterFlags?: readonly string[]
+  /**
+   * Nobody is served in plain text. The certificates are signed by the cluster itself, as by default of Kudu, or by the
+   * authority in `caFile` of the bed, for the addresses of the servers; then `command` reaches masters only.
+   */
+  readonly encryptedBy?: 'cluster' | 'authority'
 }
 
 export interface KuduBed {
@@ -24,6 +42,8 @@ export interface KuduBed {
   readonly masters: string
   readonly tabletServers: readonly KuduDaemon[]
   readonly masterDaemons: readonly KuduDaemon[]
+  /** With `encryptedBy: 'authority'`: that authority, PEM. */
+  readonly caFile: string
   /** `kudu ARGS` on the command line: what it prints. */
   command(...args: readonly string[]): Promise<string>
   /** Ends all of it and deletes its data. */
@@ -104,8 +124,29 @@ export async function startKudu(options: KuduOptions): Promise<KuduBed> {
     return asked
   }
   const numTservers = options.tabletServers ?? 1
-  const extraTserverFlags = options.tabletServerFlags ?? []
-  const extraMasterFlags = [`--default_num_replicas=${numTservers >= 3 ? 3 : 1}`, ...(options.masterFlags ?? [])]
+  const keyFile = join(dir, 'server-key.pem')
+  const caFile = join(dir, 'server.pem')
+  const certify = async (...hosts: readonly string[]): Promise<void> => {
+    const { key, certificate } = await makeCertificate(hosts)
+    writeFileSync(keyFile, key, { mode: 0o600 })
+    writeFileSync(caFile, certificate)
+  }
+  const byAuthority = options.encryptedBy === 'authority'
+  if (byAuthority) await certify('127.0.0.1')
+  const encryption = options.encryptedBy === undefined ? [] : ['--rpc_encryption=required', ...NODE_KEYS]
+  if (byAuthority)
+    encryption.push(
+      `--rpc_certificate_file=${caFile}`,
+      `--rpc_ca_certificate_file=${caFile}`,
+      `--rpc_private_key_file=${keyFile}`,
+    )
+  const extraTserverFlags = [...encryption, ...(options.tabletServerFlags ?? [])]
+  const extraMasterFlags = [
+    `--default_num_replicas=${numTservers >= 3 ? 3 : 1}`,
+    ...encryption,
+    ...(options.encryptedBy === undefined ? [] : ['--ipki_ca_key_size=2048']),
+    ...(options.masterFlags ?? []),
+  ]
   await ask({ createCluster: { numMasters: options.masters ?? 1, numTservers, extraTserverFlags, extraMasterFlags } })
   await ask({ startCluster: {} })
   const daemonsOf = async (request: 'getMasters' | 'getTservers', list: string): Promise<KuduDaemon[]> => {
@@ -119,10 +160,19 @@ export async function startKudu(options: KuduOptions): Promise<KuduBed> {
     }))
   }
   const masterDaemons = await daemonsOf('getMasters', 'masters')
+  const tabletServers = await daemonsOf('getTservers', 'tservers')
+  const daemons = [...masterDaemons, ...tabletServers]
+  if (byAuthority) {
+    // the addresses are known now, and certificates that name them are read by a start only
+    await certify(...daemons.map(({ address }) => address.replace(/:\d+$/, '')))
+    for (const daemon of daemons) await daemon.stop()
+    for (const daemon of daemons) await daemon.start()
+  }
   return {
+    caFile,
     masters: masterDaemons.map(({ address }) => address).join(','),
     masterDaemons,
-    tabletServers: await daemonsOf('getTservers', 'tservers'),
+    tabletServers,
     command: async (...args) => {
       const output = await runCommand(program, [...args, ...COMMAND_FLAGS], { bed: 'kudu', doing: args.join(' '), env })
       // its log lines go to the same place

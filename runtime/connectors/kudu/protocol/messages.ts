@@ -31,6 +31,7 @@ export const negotiation = message({
   step: [2, 'int'],
   token: [3, 'bytes'],
   mechanisms: [4, repeated(message({ mechanism: [2, 'text'] }))],
+  tlsHandshake: [5, 'bytes'],
   authentication: [7, repeated(message({ sasl: [1, empty] }))],
 })
 export const connectionContext = empty

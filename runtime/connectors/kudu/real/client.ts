@@ -355,9 +355,14 @@ class RealKuduClient implements KuduClient {
       if (connection?.isOpen === true) return connection
       if (this.#connections.get(address) === known) this.#connections.delete(address)
     }
-    const opening = this.#connections.get(address) ?? KuduConnection.open(address, this.#options.user, this.#clock)
+    const opening = this.#connections.get(address) ?? this.#open(address)
     this.#connections.set(address, opening)
     return opening
+  }
+
+  async #open(address: string): Promise<KuduConnection> {
+    const { user, tls } = this.#options
+    return KuduConnection.open(address, { user, tls: await tls?.() }, this.#clock)
   }
 
   #see(timestamp: bigint | undefined): void {

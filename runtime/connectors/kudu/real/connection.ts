@@ -1,18 +1,19 @@
 import { connect, type Socket } from 'node:net'
 import { MillraceError } from '../../../model/errors.ts'
 import type { Clock } from '../../../ports/clock.ts'
-import { KuduServerError, unreachable } from '../errors.ts'
+import type { KuduTls } from '../client.ts'
+import { KuduServerError, noTls, unreachable, untrusted } from '../errors.ts'
 import { connectionContext, negotiation, requestHeader, responseHeader, rpcError } from '../protocol/messages.ts'
-import { decodeMessage, encodeMessage, type AnyMessage, readVarint, type Values, varint } from '../../kit/protobuf.ts'
+import { decodeMessage, encodeMessage, type AnyMessage, type Values } from '../../kit/protobuf.ts'
+import { FrameCutter, frameOf, partsOf } from './frames.ts'
+import { NEGOTIATION_CALL, TlsTunnel } from './tls-tunnel.ts'
 
 /** `hrpc`, version 9, no service class, no authentication protocol. */
 const PREAMBLE = Buffer.from([0x68, 0x72, 0x70, 0x63, 9, 0, 0])
-const NEGOTIATION_CALL = -33
 const CONTEXT_CALL = -3
 const STEP = { success: 0, negotiate: 1, initiate: 2 } as const
-const APPLICATION_FEATURES = 1
-/** Servers send at most `--rpc_max_message_size`, 50 MiB by default. */
-const MOST_FRAME_BYTES = 64 * 1024 * 1024
+/** RpcFeatureFlag of src/kudu/rpc/rpc_header.proto. */
+const FEATURE = { application: 1, tls: 2 } as const
 const CONNECT_MS = 5_000
 /** A server that hangs is reported within 15 s; a write that is repeated is carried out once. */
 export const CALL_MS = 10_000
@@ -38,8 +39,8 @@ interface Waiting {
 }
 
 /**
- * One connection to a master or tablet server, in plain text, authenticated by the name of the user alone (SASL PLAIN).
- * Calls are answered in any order. Source: docs/design-docs/rpc.md and Negotiator.java of apache/kudu.
+ * One connection to a master or tablet server, authenticated by the name of the user alone (SASL PLAIN), over TLS or in
+ * plain text. Calls are answered in any order. Source: docs/design-docs/rpc.md and Negotiator.java of apache/kudu.
  */
 export class KuduConnection {
   readonly #address: string
@@ -47,17 +48,23 @@ export class KuduConnection {
   readonly #clock: Clock
   readonly #waiting = new Map<number, Waiting>()
   #nextCall = 0
-  #received: Buffer[] = []
-  #receivedBytes = 0
-  #wantedBytes = 4
+  readonly #frames = new FrameCutter((frame) => {
+    this.#frame(frame)
+  })
+  #tunnel: TlsTunnel | undefined
   #isOpen = true
+  /** Why it ended; the first of several reasons. */
+  #failure: Error | undefined
 
   private constructor(address: string, socket: Socket, clock: Clock) {
     this.#address = address
     this.#socket = socket
     this.#clock = clock
     socket.on('data', (bytes: Buffer) => {
-      this.#take(bytes)
+      this.#guarded(() => {
+        if (this.#tunnel === undefined) this.#frames.take(bytes)
+        else this.#tunnel.take(bytes)
+      })
     })
     socket.on('error', (error) => {
       this.#fail(error)
@@ -67,16 +74,24 @@ export class KuduConnection {
     })
   }
 
-  /** Rejects with KUDU_UNREACHABLE, or with what the server says against the connection. */
-  static async open(address: string, user: string, clock: Clock): Promise<KuduConnection> {
-    const [, host = '', port = ''] = /^(.*):(\d+)$/.exec(address) ?? []
-    const socket = connect({ host: host.replace(/^\[|\]$/g, ''), port: Number(port), noDelay: true })
+  /**
+   * Rejects with KUDU_UNREACHABLE, KUDU_UNTRUSTED or what the server says against the connection. With `tls` nothing but
+   * the first step of the negotiation is ever sent in plain text.
+   */
+  static async open(
+    address: string,
+    { user, tls }: { user: string; tls?: KuduTls | undefined },
+    clock: Clock,
+  ): Promise<KuduConnection> {
+    const [, bracketed = '', port = ''] = /^(.*):(\d+)$/.exec(address) ?? []
+    const host = bracketed.replace(/^\[|\]$/g, '')
+    const socket = connect({ host, port: Number(port), noDelay: true })
     const connection = new KuduConnection(address, socket, clock)
     const cancel = clock.after(CONNECT_MS, () => {
       connection.#fail(new Error(`no connection within ${CONNECT_MS} ms`))
     })
     try {
-      await connection.#negotiate(user)
+      await connection.#negotiate(user, host, tls)
     } catch (error) {
       connection.close()
       throw error
@@ -107,16 +122,21 @@ export class KuduConnection {
 
   close(): void {
     this.#isOpen = false
+    this.#tunnel?.close()
     this.#socket.destroy()
   }
 
-  async #negotiate(user: string): Promise<void> {
+  async #negotiate(user: string, host: string, tls: KuduTls | undefined): Promise<void> {
     this.#socket.write(PREAMBLE)
     const offered = await this.#negotiation({
       step: STEP.negotiate,
-      features: [APPLICATION_FEATURES],
+      features: tls === undefined ? [FEATURE.application] : [FEATURE.application, FEATURE.tls],
       authentication: [{ sasl: {} }],
     })
+    if (tls !== undefined) {
+      if (offered.features?.includes(FEATURE.tls) !== true) throw noTls(this.#address)
+      await this.#encrypt(host, tls)
+    }
     const mechanisms = (offered.mechanisms ?? []).map(({ mechanism }) => mechanism)
     if (mechanisms.length > 0 && !mechanisms.includes('PLAIN'))
       throw new MillraceError('KUDU_REFUSED', `the Kudu server ${this.#address} takes ${mechanisms.join(', ')} only`, {
@@ -128,7 +148,35 @@ export class KuduConnection {
       mechanisms: [{ mechanism: 'PLAIN' }],
       token: Buffer.from(`\0${user}\0`),
     })
-    this.#send(encodeMessage(requestHeader, { callId: CONTEXT_CALL }), encodeMessage(connectionContext, {}))
+    // a call that shares a record of TLS with the context is never seen: the server waits for the socket, and not for
+    // what it has decrypted already
+    await new Promise<void>((resolve, reject) => {
+      const header = encodeMessage(requestHeader, { callId: CONTEXT_CALL })
+      this.#send(header, encodeMessage(connectionContext, {}), (error) => {
+        if (error) reject(unreachable(this.#address, this.#failure ?? error))
+        else resolve()
+      })
+    })
+  }
+
+  async #encrypt(host: string, tls: KuduTls): Promise<void> {
+    // the socket has failed in the meantime: a tunnel over it would say nothing
+    if (!this.#isOpen) throw unreachable(this.#address, new Error('the connection was closed'))
+    const tunnel = new TlsTunnel(this.#socket, host, tls)
+    this.#tunnel = tunnel
+    tunnel.secure.on('data', (bytes: Buffer) => {
+      this.#guarded(() => this.#frames.take(bytes))
+    })
+    tunnel.secure.on('error', (error) => {
+      this.#fail(error)
+    })
+    try {
+      await tunnel.handshake()
+    } catch (error) {
+      const cause = this.#failure ?? error
+      if (cause instanceof KuduServerError) throw cause
+      throw tunnel.isTrusted ? unreachable(this.#address, cause) : untrusted(this.#address, cause)
+    }
   }
 
   async #negotiation(values: Values<typeof negotiation>): Promise<Values<typeof negotiation>> {
@@ -166,43 +214,22 @@ export class KuduConnection {
     })
   }
 
-  #send(header: Buffer, body: Buffer): void {
-    const parts = [varint(header.length), header, varint(body.length), body]
-    const length = Buffer.alloc(4)
-    length.writeUInt32BE(parts.reduce((sum, part) => sum + part.length, 0))
-    this.#socket.write(Buffer.concat([length, ...parts]))
+  #send(header: Buffer, body: Buffer, written?: (error?: Error | null) => void): void {
+    const to = this.#tunnel?.secure ?? this.#socket
+    to.write(frameOf(header, body), written)
   }
 
-  #take(bytes: Buffer): void {
-    this.#received.push(bytes)
-    this.#receivedBytes += bytes.length
-    // most chunks are parts of a large frame: joining them each time would cost the square of its size
-    if (this.#receivedBytes < this.#wantedBytes) return
-    let all = this.#received.length === 1 ? bytes : Buffer.concat(this.#received)
+  #guarded(take: () => void): void {
     try {
-      for (;;) {
-        if (all.length < 4) break
-        const length = all.readUInt32BE(0)
-        if (length > MOST_FRAME_BYTES) throw new Error(`a message of ${length} bytes`)
-        this.#wantedBytes = length + 4
-        if (all.length < this.#wantedBytes) break
-        this.#frame(all.subarray(4, this.#wantedBytes))
-        all = all.subarray(this.#wantedBytes)
-        this.#wantedBytes = 4
-      }
+      take()
     } catch (error) {
       this.#fail(error instanceof Error ? error : new Error(String(error)))
-      return
     }
-    this.#received = all.length === 0 ? [] : [all]
-    this.#receivedBytes = all.length
   }
 
   #frame(frame: Buffer): void {
-    const input = { bytes: frame, at: 0 }
-    const headerBytes = block(input)
+    const { header: headerBytes, body: whole } = partsOf(frame)
     const header = decodeMessage(responseHeader, headerBytes)
-    const whole = block(input)
     const callId = header.callId ?? NaN
     const waiting = this.#waiting.get(callId)
     if (waiting === undefined) return
@@ -225,18 +252,10 @@ export class KuduConnection {
   }
 
   #fail(cause: Error): void {
-    this.#isOpen = false
-    this.#socket.destroy()
+    this.#failure ??= cause
+    this.close()
     const all = [...this.#waiting.values()]
     this.#waiting.clear()
     for (const { reject } of all) reject(unreachable(this.#address, cause))
   }
-}
-
-function block(input: { readonly bytes: Buffer; at: number }): Buffer {
-  const length = readVarint(input)
-  if (length < 0 || input.at + length > input.bytes.length) throw new Error('a message that ends behind its frame')
-  const bytes = input.bytes.subarray(input.at, input.at + length)
-  input.at += length
-  return bytes
 }

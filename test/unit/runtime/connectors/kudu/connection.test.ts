@@ -58,7 +58,7 @@ async function serverThat(...replies: readonly (Buffer | 'close' | undefined)[])
   return `127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
-const open = (address: string): Promise<KuduConnection> => KuduConnection.open(address, 'me', realClock)
+const open = (address: string): Promise<KuduConnection> => KuduConnection.open(address, { user: 'me' }, realClock)
 const ask = (connection: KuduConnection) =>
   connection.call({
     service: 'kudu.master.MasterService',
@@ -140,6 +140,39 @@ describe('a connection ends with the reason when a server', () => {
 
   test('is not there', async () => {
     await expect(open('127.0.0.1:1')).rejects.toMatchObject({ code: 'KUDU_UNREACHABLE' })
+  })
+})
+
+describe('a connection that demands TLS ends with the reason when a server', () => {
+  const WITH_TLS = answer(
+    NEGOTIATION,
+    encodeMessage(negotiation, { step: 1, features: [1, 2], mechanisms: [{ mechanism: 'PLAIN' }] }),
+  )
+  const refusal = frame(
+    encodeMessage(responseHeader, { callId: NEGOTIATION, isError: true }),
+    encodeMessage(rpcError, { code: 15, message: 'no cipher in common' }),
+  )
+  const handshake = (bytes: Buffer): Buffer =>
+    answer(NEGOTIATION, encodeMessage(negotiation, { step: 5, tlsHandshake: bytes }))
+  test.each<[string, string, readonly (Buffer | 'close')[]]>([
+    ['offers none', 'KUDU_REFUSED', [OFFERED]],
+    ['goes on in plain text', 'KUDU_UNREACHABLE', [WITH_TLS, LET_IN]],
+    ['shakes hands with what is not TLS', 'KUDU_UNREACHABLE', [WITH_TLS, handshake(Buffer.from('HTTP/1.1 400'))]],
+    ['sends records before the handshake is over', 'KUDU_UNREACHABLE', [WITH_TLS, Buffer.from([23, 3, 3, 0, 1, 0])]],
+    ['announces a message of 300 MB', 'KUDU_UNREACHABLE', [WITH_TLS, Buffer.from([18, 0, 0, 0])]],
+    ['closes the connection', 'KUDU_UNREACHABLE', [WITH_TLS, 'close']],
+  ])('%s', async (_what, code, replies) => {
+    const tls = { material: {}, certificates: 'check' } as const
+    await expect(
+      KuduConnection.open(await serverThat(...replies), { user: 'me', tls }, realClock),
+    ).rejects.toMatchObject({ code })
+  })
+
+  test('refuses the handshake', async () => {
+    const tls = { material: {}, certificates: 'check' } as const
+    await expect(
+      KuduConnection.open(await serverThat(WITH_TLS, refusal), { user: 'me', tls }, realClock),
+    ).rejects.toThrow(/no cipher in common \(rpc error 15\)/)
   })
 })
 
