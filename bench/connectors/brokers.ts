@@ -6,13 +6,14 @@ import { kafkaConnector } from '../../runtime/connectors/kafka/connector.ts'
 import { connectKafka } from '../../runtime/connectors/kafka/real/client.ts'
 import { pulsarConnector } from '../../runtime/connectors/pulsar/connector.ts'
 import { connectSocket } from '../../runtime/connectors/pulsar/real/connector.ts'
-import type { SinkConnector, SinkContext } from '../../runtime/connectors/sink.ts'
+import type { SinkConnector } from '../../runtime/connectors/sink.ts'
 import type { SourceConnector } from '../../runtime/connectors/source.ts'
 import { RowBatch } from '../../runtime/memory/batch.ts'
 import type { Schema } from '../../runtime/model/schema.ts'
 import { startKafka } from '../../test/harness/beds/kafka-bed.ts'
 import { startPulsar } from '../../test/harness/beds/pulsar-bed.ts'
-import { quietPorts, sourceContext } from '../../test/harness/source-context.ts'
+import { sinkContext } from '../../test/harness/sink-context.ts'
+import { sourceContext } from '../../test/harness/source-context.ts'
 import { figureOf, type Figure } from '../figure.ts'
 import { measured, type Measured } from './measured.ts'
 
@@ -104,19 +105,7 @@ function figuresOf(way: 'in' | 'out', kafka: readonly Measured[], pulsar: readon
 }
 
 async function writeAll({ sink }: Broker): Promise<void> {
-  const context: SinkContext = {
-    jobUid: 'bench',
-    predecessors: [],
-    operatorId: 'out',
-    slot: 0,
-    attempt: 1,
-    schema: SCHEMA,
-    ports: quietPorts(),
-    baseDir: '.',
-    stopping: new AbortController().signal,
-    reportTrouble: () => undefined,
-  }
-  const writer = sink.writer(context)
+  const writer = sink.writer(sinkContext('bench', SCHEMA))
   const Row = compileRowClass(SCHEMA)
   await writer.open([])
   for (let from = 0; from < ROWS; from += BATCH_ROWS)

@@ -4,12 +4,12 @@ import { join } from 'node:path'
 import { compileRowClass } from '../../runtime/codegen/rows/row.ts'
 import { kuduConnector } from '../../runtime/connectors/kudu/connector.ts'
 import { connectKudu } from '../../runtime/connectors/kudu/real/client.ts'
-import type { SinkContext } from '../../runtime/connectors/sink.ts'
 import { RowBatch } from '../../runtime/memory/batch.ts'
 import type { Schema } from '../../runtime/model/schema.ts'
 import { startKudu } from '../../test/harness/beds/kudu-bed.ts'
 import { createKuduTable } from '../../test/harness/beds/kudu-tables.ts'
-import { quietPorts, sourceContext } from '../../test/harness/source-context.ts'
+import { sinkContext } from '../../test/harness/sink-context.ts'
+import { sourceContext } from '../../test/harness/source-context.ts'
 import { figureOf, type Figure } from '../figure.ts'
 import { measured, type Measured } from './measured.ts'
 
@@ -75,19 +75,7 @@ export async function kuduFigures(rounds: number): Promise<Figure[]> {
 }
 
 async function upsertAll(at: { masters: string; table: string }): Promise<void> {
-  const context: SinkContext = {
-    jobUid: 'bench',
-    predecessors: [],
-    operatorId: 'out',
-    slot: 0,
-    attempt: 1,
-    schema: SCHEMA,
-    ports: quietPorts(),
-    baseDir: '.',
-    stopping: new AbortController().signal,
-    reportTrouble: () => undefined,
-  }
-  const writer = kuduConnector(connectKudu).sink(at).writer(context)
+  const writer = kuduConnector(connectKudu).sink(at).writer(sinkContext('bench', SCHEMA))
   const Row = compileRowClass(SCHEMA)
   await writer.open([])
   for (let from = 0; from < ROWS; from += BATCH_ROWS) {

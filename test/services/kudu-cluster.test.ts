@@ -11,7 +11,7 @@ import type { Schema } from '../../runtime/model/schema.ts'
 import { type KuduBed, kuduBedMissing, type KuduOptions, startKudu } from '../harness/beds/kudu-bed.ts'
 import { createKuduTable, scanKuduTable } from '../harness/beds/kudu-tables.ts'
 import { waitFor } from '../harness/beds/wait-for.ts'
-import { quietPorts } from '../harness/source-context.ts'
+import { sinkContext } from '../harness/sink-context.ts'
 
 const why = kuduBedMissing()
 const LONG_MS = 300_000
@@ -49,18 +49,7 @@ describe.skipIf(why !== undefined)(`Kudu clusters${why === undefined ? '' : ` (l
 
   async function writerTo(kudu: KuduBed): Promise<SinkWriter> {
     const sink = kuduConnector(connectKudu).sink({ masters: kudu.masters, table: 'numbers' })
-    const writer = sink.writer({
-      jobUid: 'cluster',
-      predecessors: [],
-      operatorId: 'out',
-      slot: 0,
-      attempt: 1,
-      schema: SCHEMA,
-      ports: quietPorts(),
-      baseDir: '.',
-      stopping: new AbortController().signal,
-      reportTrouble: () => undefined,
-    })
+    const writer = sink.writer(sinkContext('cluster', SCHEMA))
     await writer.open([])
     ends.push(() => writer.close())
     return writer

@@ -171,6 +171,25 @@ describe('effectively once', () => {
     expect(numbersIn(pulsar)).toEqual([])
   })
 
+  test('the files of a checkpoint stay until the broker has stored all that is in them', async () => {
+    const pulsar = topicOf(0)
+    const writer = await writerTo(pulsar, EFFECTIVELY_ONCE)
+    await writer.write(rowsOf(1))
+    await writer.commit(await writer.prepareCommit(1))
+    await writer.write(rowsOf(2))
+    const waiting = await writer.prepareCommit(2)
+    pulsar.isDown = true
+    pulsar.cut()
+    await expect(writer.commit(waiting)).rejects.toMatchObject({ code: 'PULSAR_UNREACHABLE' })
+    await writer.close()
+    expect(await filesLeft()).toEqual(['1-0-1'])
+    pulsar.isDown = false
+    const next = await writerTo(pulsar, EFFECTIVELY_ONCE, { attempt: 2, recovered: waiting })
+    expect(numbersIn(pulsar)).toEqual([1, 2])
+    expect(await filesLeft()).toEqual([])
+    await next.close()
+  })
+
   test('rows that older attempts left are deleted with the first checkpoint', async () => {
     const pulsar = topicOf(0)
     const died = await writerTo(pulsar, EFFECTIVELY_ONCE, { attempt: 1 })
