@@ -26,7 +26,7 @@ const SCHEMA: Schema = {
     { name: 'd', type: 'double', nullable: false },
   ],
 }
-/** What the issue asks of Pulsar: half of Kafka's rate. */
+/** Pulsar is to reach this share of Kafka's rate. */
 const LEAST_SHARE = 0.5
 
 interface Broker {

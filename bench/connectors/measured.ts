@@ -1,4 +1,4 @@
-/** What one run of a connector over `rows` rows took: rates by wall time, CPU of this process. */
+/** The cost of one run of a connector: rates by wall time, CPU of this process. */
 export interface Measured {
   readonly perSecond: number
   readonly cpuNs: number

@@ -1,18 +1,18 @@
 import type { ErrorReport } from '../../runtime/model/errors.ts'
 
-/** What the kernel says to the process of a cell, first thing. Sent over the channel of Node's `fork`. */
+/** The first message of the kernel to the process of a cell. Sent over the channel of Node's `fork`. */
 export interface RunCell {
   readonly cell: string
-  /** What messages call the cell: `cell[3]`. */
+  /** The name of the cell in messages: `cell[3]`. */
   readonly name: string
   /** Where a cell in TypeScript is kept while it runs; other cells are not written anywhere. */
   readonly moduleFile: string
 }
 
-/** What something looks like, by media type, as display_data has it. */
+/** One view of a thing for each media type, as display_data has it. */
 export type MimeBundle = Readonly<Record<string, string>>
 
-/** What the process of a cell says to the kernel. `ended` or `failed` is the last. */
+/** A message of the process of a cell to the kernel. `ended` or `failed` is the last. */
 export type CellMessage =
   /** Text of warnings, losses and progress, for the stream stderr. */
   | { readonly kind: 'note'; readonly text: string }

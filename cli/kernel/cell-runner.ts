@@ -11,7 +11,7 @@ import { cellError, type CellError, type CellMessage, type MimeBundle } from './
 const CELL_PROCESS = fileURLToPath(ownModule('./cell-process.ts', import.meta.url))
 /** A job that was asked to stop has so long for it. */
 const GRACE_MS = 5_000
-/** What functions of a cell print is shown up to here, for each stream. */
+/** Texts that functions of a cell print are shown up to here, for each stream. */
 const MOST_PRINTED = 256 << 10
 
 /** Takes what a running cell shows. */

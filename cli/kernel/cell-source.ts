@@ -42,7 +42,7 @@ export function jobTextOf(cell: string): JobText {
   return { language, text: [...HEADER, ...lines].join('\n'), place }
 }
 
-/** What comments of a cell ask for (`# %plot x: at, y: price`). */
+/** The wishes in the comments of a cell (`# %plot x: at, y: price`). */
 export interface CellSettings {
   /** How many of the newest rows a table shows. */
   readonly rows: number

@@ -57,7 +57,7 @@ export class CellViews {
     return this.#settings.stopRows !== undefined && this.#total >= this.#settings.stopRows
   }
 
-  /** What has changed since the last call; at the end of the job, and at the first call, everything. */
+  /** The views that have changed since the last call; at the end of the job, and at the first call, everything. */
   changes(state: 'running' | 'ended'): CellMessage[] {
     return [...this.#sinks.values()]
       .filter((sink) => state === 'ended' || sink.shown !== sink.rows.total)

@@ -11,7 +11,7 @@ import { cursorContext, type CursorContext } from './cursor-context.ts'
 const LONGEST = 100_000
 const TOP_FIELDS = ['apiVersion', 'kind', 'metadata', 'spec']
 
-/** What may be written at the cursor (`complete_reply`), from the declarations that planning reads. `at` counts code points. */
+/** The words that fit at the cursor (`complete_reply`), from the declarations that planning reads. `at` counts code points. */
 export function completionOf(code: string, at: number): Fields {
   const context = contextAt(code, at)
   const matches = candidates(code, context)
@@ -27,7 +27,7 @@ export function completionOf(code: string, at: number): Fields {
   }
 }
 
-/** What the word at the cursor means (`inspect_reply`). */
+/** The meaning of the word at the cursor (`inspect_reply`). */
 export function helpOf(code: string, at: number): Fields {
   const { path, word } = contextAt(code, at)
   const text = code.length > LONGEST || word === '' ? undefined : helpText(path, word)

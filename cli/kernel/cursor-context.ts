@@ -20,7 +20,7 @@ interface Frame {
 const TOKEN = /"(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|(?:^|\s)#.*$|([A-Za-z_][\w-]*)[ \t]*:(?=[\s{["']|$)|[{}[\],]/g
 /** Deeper is no job. */
 const DEEPEST = 100
-/** Of longer lines the rest is not looked at: TOKEN may read what is behind an open quote once for each quote. */
+/** The rest of a longer line is not looked at: TOKEN may read what is behind an open quote once for each quote. */
 const LONGEST_LINE = 500
 
 /** Reads a text that may be half written up to the cursor, by its indentation and braces. Pure; linear in the text. */

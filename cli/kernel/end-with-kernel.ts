@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { workerData } from 'node:worker_threads'
 
-/** What the thread is started with. */
+/** The data that the thread is started with. */
 export interface EndWithKernel {
   /** The descriptor of the pipe. */
   readonly fd: number

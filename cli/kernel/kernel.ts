@@ -7,7 +7,7 @@ import { completionOf, helpOf, isCompleteText } from './completion.ts'
 import type { Channel } from './sockets.ts'
 import { type KernelMessage, PROTOCOL_VERSION, textOf } from './wire.ts'
 
-/** What a kernel needs of the world. */
+/** The world outside of a kernel. */
 export interface KernelIo {
   /** Sends an answer to who sent `request`, at the channel where it came. */
   reply(channel: Channel, request: KernelMessage, type: string, content: Fields): void

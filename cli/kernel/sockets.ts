@@ -8,7 +8,7 @@ const LARGEST_FRAME = 4 << 20
 /** Messages that wait for a slow or absent reader, for each of them; behind that they are lost, as ZeroMQ has it. */
 const WAITING_MESSAGES = 1000
 
-/** What a kernel does with its sockets. */
+/** The sockets of a kernel. */
 export interface KernelSockets {
   /** Sends to the client that asked, through the socket it asked at. */
   reply(channel: Channel, frames: readonly Buffer[]): Promise<void>

@@ -9,7 +9,7 @@ const MOST_COLUMNS = 50
 const LONGEST_CELL = 200
 const WIDEST_TEXT_COLUMN = 40
 
-/** What a table shows of a sink. */
+/** The part of a sink's rows that a table shows. */
 export interface TableContent {
   readonly sink: string
   readonly columns: readonly string[]

@@ -1,6 +1,6 @@
 import { MillraceError } from '../../model/errors.ts'
 
-/** What batches of records need of native and WebAssembly code. */
+/** The native and WebAssembly code that batches of records need. */
 interface RecordCodecs {
   crc32c(bytes: Buffer): number
   /** Without a limit: kafka/lz4-bounds.ts comes first. */

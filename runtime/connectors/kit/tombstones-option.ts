@@ -3,7 +3,7 @@ import type { Schema } from '../../model/schema.ts'
 import { valueSchema, type MetadataField } from './metadata-fields.ts'
 import { choice } from './option-types.ts'
 
-/** What becomes of messages without a value. */
+/** The ways to treat messages without a value. */
 export type Tombstones = 'refuse' | 'rows'
 
 export const tombstones = {

@@ -64,7 +64,7 @@ export class Batching {
     return full
   }
 
-  /** What is not full yet. */
+  /** Takes the batches that are not full yet. */
   takeOpen(): RoutedBatch[] {
     return [...this.#open].map(([partition, batch]) => this.#seal(partition, batch))
   }

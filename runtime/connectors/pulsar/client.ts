@@ -13,7 +13,7 @@ import type { PulsarTransport } from './transport.ts'
 /** As Pulsar's own clients (maxLookupRedirects). */
 const MOST_REDIRECTS = 20
 
-/** What is shown to a broker; read for each connection, so that Secrets may be rotated. */
+/** A client shows these to a broker; they are read for each connection, so that Secrets may be rotated. */
 export interface Credentials {
   readonly tls: TlsMaterial | undefined
   readonly login: Login | undefined

@@ -22,7 +22,7 @@ export interface Login {
   readonly data: Buffer
 }
 
-/** What a broker sends to one consumer. */
+/** Receives messages of a broker to one consumer. */
 export interface ConsumerEvents {
   /** `rest` is the entry, undecoded. */
   onEntry(id: MessageId, rest: Buffer): void
@@ -30,7 +30,7 @@ export interface ConsumerEvents {
   onClosed(reason: Error): void
 }
 
-/** What a broker sends to one producer. */
+/** Receives messages of a broker to one producer. */
 export interface ProducerEvents {
   onReceipt(sequenceId: number): void
   onRefused(sequenceId: number, error: PulsarServerError): void

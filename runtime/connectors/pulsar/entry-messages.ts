@@ -14,7 +14,7 @@ const VARINT = 0
 const FIXED64 = 1
 const LENGTH = 2
 
-/** What a message says beside its value. Times are undefined or 0 where there are none. */
+/** The parts of a message beside its value. Times are undefined or 0 where there are none. */
 export interface MessageHead {
   readonly key: string | undefined
   readonly isKeyBase64: boolean

@@ -56,7 +56,7 @@ export class MessageBatch {
   }
 }
 
-/** What a message takes in a batch. */
+/** A message as it lies in a batch. */
 export interface EncodedMessage {
   readonly head: Buffer
   readonly value: Buffer

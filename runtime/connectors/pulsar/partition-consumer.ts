@@ -13,7 +13,7 @@ import { closeConsumer, holdBacklog, openReader, releaseBacklog, unsubscribe } f
 /** So much is asked for ahead, by the size that messages had. */
 const AHEAD_BYTES = 4 * 1024 * 1024
 const MOST_AHEAD_MESSAGES = 10_000
-/** What a message is thought to take before one has come. */
+/** A message is thought to take so much before one has come. */
 const FIRST_MESSAGE_BYTES = 64 * 1024
 /** When messages grow all at once, reading is broken off here, and taken up when the reader has caught up. */
 const MOST_QUEUED_BYTES = 64 * 1024 * 1024

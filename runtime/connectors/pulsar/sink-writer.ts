@@ -9,7 +9,7 @@ import { OutgoingMessages } from './outgoing-messages.ts'
 import { TopicWriter } from './topic-writer.ts'
 import type { PulsarTransport } from './transport.ts'
 
-/** What both deliveries do: rows become batches of a topic's partitions. */
+/** Makes batches of a topic's partitions from rows, for both deliveries. */
 export interface OpenedSink {
   readonly topic: TopicWriter
   readonly messages: OutgoingMessages

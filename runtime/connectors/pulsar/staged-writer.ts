@@ -16,7 +16,7 @@ import { decodeStaged, encodeStaged } from './staged-file.ts'
 const FILE_BYTES = 8 * 1024 * 1024
 const STORAGE_PATIENCE_MS = 60_000
 
-/** What a checkpoint keeps: files whose batches are to be sent under one name, in this order. */
+/** A checkpoint keeps this: files whose batches are to be sent under one name, in this order. */
 interface Staged {
   readonly topic: string
   readonly place: string

@@ -17,7 +17,7 @@ const FIRST_RECORD_TYPE = 20
  * of TLS 1.3 sends its session tickets bare, right behind the handshake. Source: server_negotiation.cc of apache/kudu.
  */
 export class TlsTunnel {
-  /** What is written here arrives encrypted. */
+  /** Bytes that are written here arrive encrypted. */
   readonly secure: TLSSocket
   readonly #socket: Socket
   readonly #records: Duplex

@@ -13,7 +13,7 @@ export const messageId = message({
   batchIndex: [4, 'int'],
 })
 
-/** What stands before the payload of an entry. */
+/** It stands before the payload of an entry. */
 export const entryMetadata = message({
   producerName: [1, 'text'],
   sequenceId: [2, 'int'],
@@ -32,7 +32,7 @@ export const entryMetadata = message({
   chunks: [27, 'int'],
 })
 
-/** What stands before each message of a batch. */
+/** It stands before each message of a batch. */
 export const messageMetadata = message({
   properties: [1, repeated(keyValue)],
   partitionKey: [2, 'text'],

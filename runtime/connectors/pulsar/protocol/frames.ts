@@ -13,12 +13,12 @@ const CHECKSUM_MAGIC = 0x0e01
 /** Brokers add their own metadata only for clients that say they know it. */
 const BROKER_METADATA_MAGIC = 0x0e02
 const MAGIC_BYTES = 2
-/** What a frame may have beside a message of the broker's limit (MESSAGE_SIZE_FRAME_PADDING). */
+/** A frame may have so many bytes beside a message of the broker's limit (MESSAGE_SIZE_FRAME_PADDING). */
 export const FRAME_PADDING = 10 * 1024
 
 export interface Frame {
   readonly command: Command
-  /** What stands behind the command; empty where there is nothing. */
+  /** The bytes behind the command; empty where there are none. */
   readonly rest: Buffer
 }
 
