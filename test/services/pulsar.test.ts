@@ -226,6 +226,8 @@ describe.skipIf(why !== undefined)(`a real Pulsar${why === undefined ? '' : ` (l
       await waitFor('the clock goes on', PATIENCE_MS, later(50))
       const between = Date.now()
       await produce(topic, 200, 100)
+      // Pulsar counts in seconds how far back it starts
+      if (from === 'future') await waitFor('all messages are old', PATIENCE_MS, later(2_000))
       const startFrom = { earliest: 'earliest', between, future: Date.now() + 3_600_000 }[from]
       const out = join(dir, name)
       const { code, stderr } = await runs.run([

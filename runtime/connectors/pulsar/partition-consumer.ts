@@ -7,8 +7,15 @@ import type { PulsarClient } from './client.ts'
 import type { PulsarConnection } from './connection.ts'
 import { asMillraceError, isRetriable } from './errors.ts'
 import { decodeEntry, encodeFrame, type Entry } from './protocol/frames.ts'
-import { compareEntries, type EntryId, type SplitPosition } from './split-position.ts'
-import { closeConsumer, holdBacklog, openReader, releaseBacklog, unsubscribe } from './subscriptions.ts'
+import { compareEntries, type EntryId, type SplitEnd, type SplitPosition } from './split-position.ts'
+import {
+  closeConsumer,
+  holdBacklog,
+  openReader,
+  releaseBacklog,
+  startOfReader,
+  unsubscribe,
+} from './subscriptions.ts'
 
 /** So much is asked for ahead, by the size that messages had. */
 const AHEAD_BYTES = 4 * 1024 * 1024
@@ -27,6 +34,8 @@ export interface PartitionConsumerParts {
   /** The durable subscription that keeps the backlog. */
   readonly subscription: string
   readonly from: SplitPosition
+  /** The last message of a bounded split. */
+  readonly end: SplitEnd | undefined
   readonly clock: Clock
   readonly rng: Rng
   reportTrouble(error: Error | null): void
@@ -52,6 +61,7 @@ export class PartitionConsumer {
   #last: EntryId | undefined
   #serving: { readonly connection: PulsarConnection; readonly reader: number; readonly holder: number } | undefined
   #failure: MillraceError | undefined
+  #isBehindEnd = false
   #isPaused = false
   #isClosed = false
   #onDrained: (() => void) | undefined
@@ -73,6 +83,11 @@ export class PartitionConsumer {
 
   get hasEntry(): boolean {
     return this.#queue.length > 0 || this.#failure !== undefined
+  }
+
+  /** The split is bounded, and no entry of it is left: they are all too old, or Pulsar has deleted them. */
+  get isBehindEnd(): boolean {
+    return this.#isBehindEnd && this.#queue.length === 0
   }
 
   /** The next entry in the order of the topic. Throws what ended the reading for good, once all that came is taken. */
@@ -184,6 +199,7 @@ export class PartitionConsumer {
           onClosed: end,
         },
       )
+      if (first === undefined) await this.#lookForEnd(connection, reader)
       this.#serving = { connection, reader, holder }
       this.#trouble.works()
       backoff.reset()
@@ -195,6 +211,16 @@ export class PartitionConsumer {
       closeConsumer(connection, reader)
       closeConsumer(connection, holder)
     }
+  }
+
+  /** Behind the last entry of a bounded split the reader would wait for what may never be published. */
+  async #lookForEnd(connection: PulsarConnection, reader: number): Promise<void> {
+    const { end } = this.#parts
+    if (end === undefined) return
+    const start = await startOfReader(connection, reader)
+    if (start === undefined || compareEntries(start, end) < 0) return
+    this.#isBehindEnd = true
+    this.#parts.onArrival()
   }
 
   /** Where reading goes on inside of what was read already: that entry has to come first. */

@@ -149,6 +149,7 @@ export class PulsarSourceReader implements SourceReader {
       topic: state.topic,
       subscription: subscriptionOf(this.#options, job, operatorId),
       from: state.position,
+      end: state.end,
       clock: ports.clock,
       rng: ports.rng,
       reportTrouble: (error) => {
@@ -206,7 +207,10 @@ export class PulsarSourceReader implements SourceReader {
       const state = this.#states[(this.#turn + step) % count]
       if (state === undefined || state.finished || state.paused) continue
       const entry = state.consumer?.take()
-      if (entry === undefined) continue
+      if (entry === undefined) {
+        if (state.consumer?.isBehindEnd === true) this.#finish(state)
+        continue
+      }
       this.#turn = (this.#turn + step + 1) % count
       this.#begin(state, entry)
       return true

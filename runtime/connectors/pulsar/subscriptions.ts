@@ -78,6 +78,17 @@ export async function lastMessage(connection: PulsarConnection, consumerId: numb
 }
 
 /**
+ * The entry behind which a reader that was just opened delivers. Undefined when the broker does not say.
+ */
+export async function startOfReader(connection: PulsarConnection, consumerId: number): Promise<EntryId | undefined> {
+  const { lastMessageIdAnswer } = await connection.request((requestId) => ({
+    lastMessageId: { consumerId, requestId },
+  }))
+  const { ledger, entry } = lastMessageIdAnswer?.read ?? {}
+  return ledger === undefined || entry === undefined ? undefined : { ledger, entry }
+}
+
+/**
  * Opens a reader, which leaves nothing behind. From `within` on the first entry that comes is that entry itself, unless
  * Pulsar no longer has it; from `behind` on it may be that entry, too.
  */

@@ -166,7 +166,10 @@ export async function startPulsar(options: PulsarOptions): Promise<PulsarBed> {
   }
 }
 
-/** Behind a restart the bookie is not trusted at once: "Not enough non-faulty bookies". */
+/**
+ * Right after a restart no bookie is known ("Not enough non-faulty bookies"), and right after it was deleted a topic is
+ * still known (409).
+ */
 async function whileUnavailable(call: () => Promise<string>): Promise<void> {
   let failure: unknown
   await waitFor(
@@ -178,7 +181,7 @@ async function whileUnavailable(call: () => Promise<string>): Promise<void> {
         return true
       } catch (error) {
         failure = error
-        if (error instanceof Error && error.message.includes('non-faulty bookies')) return false
+        if (error instanceof Error && /non-faulty bookies|: 409 /.test(error.message)) return false
         throw error
       }
     },

@@ -37,6 +37,8 @@ export class VirtualPulsar {
   isSilent = false
   maxMessageBytes = 5 * 1024 * 1024
   readonly sessions = new Set<BrokerSession>()
+  /** The time of the broker, in ms. */
+  now: () => number = () => 0
   #nextLedger = 1
 
   readonly transport: PulsarTransport = ({ host, port }) => {
@@ -186,7 +188,7 @@ class BrokerSession {
   }
 
   #subscribe({ topic = '', subscription = '', consumerId = -1, ...wanted }: NonNullable<Command['subscribe']>): void {
-    const { requestId, isDurable = true, startAt, initialPosition } = wanted
+    const { requestId, isDurable = true, startAt, startSecondsAgo, initialPosition } = wanted
     const found = this.#broker.topics.get(topic)
     if (found === undefined) {
       this.#refuse(requestId, SERVER_ERROR.topicNotFound, `Topic ${topic} does not exist`)
@@ -198,11 +200,19 @@ class BrokerSession {
       topic,
       subscription,
       isDurable,
-      // as Pulsar 3 does: the entry itself comes again
-      read: { ledger: startAt?.ledger ?? -1, entry: (startAt?.entry ?? -1) - 1 },
+      read:
+        startSecondsAgo === undefined
+          ? // as Pulsar 3 does: the entry itself comes again
+            { ledger: startAt?.ledger ?? -1, entry: (startAt?.entry ?? -1) - 1 }
+          : this.#lastBefore(found, this.#broker.now() - startSecondsAgo * 1000),
       permits: 0,
     })
     this.#send({ success: { requestId } })
+  }
+
+  #lastBefore({ entries }: VirtualTopic, time: number): EntryId {
+    const found = entries.findLast(({ metadata }) => (metadata.publishTime ?? 0) < time)
+    return found === undefined ? BEFORE_ALL : { ledger: found.ledger, entry: found.entry }
   }
 
   #acknowledge({ consumerId, messageIds = [] }: NonNullable<Command['ack']>): void {
@@ -230,13 +240,13 @@ class BrokerSession {
   }
 
   #lastMessage({ consumerId, requestId }: NonNullable<Command['lastMessageId']>): void {
-    const { topic = '' } = this.#consumers.get(consumerId ?? -1) ?? {}
+    const { topic = '', read } = this.#consumers.get(consumerId ?? -1) ?? {}
     const last = this.#broker.topics.get(topic)?.entries.at(-1)
     const messageId: MessageId =
       last === undefined
         ? { ledger: -1, entry: -1 }
         : { ledger: last.ledger, entry: last.entry, batchIndex: (last.metadata.messagesInBatch ?? 0) - 1 }
-    this.#send({ lastMessageIdAnswer: { messageId, requestId } })
+    this.#send({ lastMessageIdAnswer: { messageId, requestId, read } })
   }
 
   #openProducer({ topic = '', producerId = -1, requestId, name = '' }: NonNullable<Command['producer']>): void {

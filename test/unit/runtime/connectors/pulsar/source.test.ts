@@ -266,6 +266,17 @@ describe('a topic', () => {
     expect(numbers.at(-1)).toBe(39)
   })
 
+  test('has nothing to read for a bounded source whose time came after all its messages', async () => {
+    const { pulsar, discover, reader } = bed(40, 0, { bounded: true, startFrom: PUBLISHED + 3_600_000 })
+    pulsar.now = () => PUBLISHED + 60_000
+    const opened = await reader(await discover())
+    for (let polls = 0; !opened.isFinished(); polls++) {
+      expect(polls).toBeLessThan(100)
+      expect(await opened.poll(3)).toBeUndefined()
+    }
+    await opened.close()
+  })
+
   test('that is empty ends a bounded source at once', async () => {
     const { discover } = bed(0, 2, { bounded: true })
     expect((await discover()).every(({ finished }) => finished)).toBe(true)
