@@ -60,7 +60,7 @@ export interface PulsarBed {
   admin(method: string, path: string, body?: unknown): Promise<string>
   /** Writes a message for each key with Pulsar's own client for Java, which chooses the partitions. */
   writeKeys(topic: string, hashing: 'JavaStringHash' | 'Murmur3_32Hash', keys: readonly string[]): Promise<void>
-  /** SIGKILL. */
+  /** SIGKILL; its session has ended in the metadata store when this resolves. */
   kill(): Promise<void>
   /** Starts it again on the same ports and data. */
   launch(): Promise<void>
@@ -121,6 +121,10 @@ export async function startPulsar(options: PulsarOptions): Promise<PulsarBed> {
     if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`)
     return text
   }
+  const runJava = async (program: string, args: readonly string[], doing: string): Promise<void> => {
+    const command = ['-Xmx128m', '-Dfile.encoding=UTF-8', '-cp', `${jars}/*`, join(SOURCES, program), ...args]
+    await runCommand('java', command, { bed: 'pulsar', doing, env: { ...process.env, LC_ALL: 'C.UTF-8' } })
+  }
   let running: TiedProcess | undefined
   const launch = async (): Promise<void> => {
     const started = await spawnTied('java', java, { log: join(dir, 'pulsar.log'), cwd: dir })
@@ -152,15 +156,14 @@ export async function startPulsar(options: PulsarOptions): Promise<PulsarBed> {
     },
     admin,
     async writeKeys(topic, hashing, keys) {
-      const program = ['-Xmx128m', '-Dfile.encoding=UTF-8', '-cp', `${jars}/*`, join(SOURCES, 'Keys.java')]
-      const env = { ...process.env, LC_ALL: 'C.UTF-8' }
-      await runCommand('java', [...program, serviceUrl, topic, hashing, ...keys], {
-        bed: 'pulsar',
-        doing: 'writing keys',
-        env,
-      })
+      await runJava('Keys.java', [serviceUrl, topic, hashing, ...keys], 'writing keys')
     },
-    kill: async () => running?.kill(),
+    async kill() {
+      await running?.kill()
+      // its session never ends in the metadata store of a standalone Pulsar: the next bookie may take and lose the lock of
+      // this one for ever, and no ledger can be made
+      await runJava('ForgetBookie.java', [join(dir, 'meta')], 'forgetting the killed bookie')
+    },
     launch,
     stop: async () => running?.stop(STOPS_WITHIN_MS),
   }
