@@ -8,14 +8,7 @@ import type { PulsarConnection } from './connection.ts'
 import { asMillraceError, isRetriable } from './errors.ts'
 import { decodeEntry, encodeFrame, type Entry } from './protocol/frames.ts'
 import { compareEntries, type EntryId, type SplitEnd, type SplitPosition } from './split-position.ts'
-import {
-  closeConsumer,
-  holdBacklog,
-  openReader,
-  releaseBacklog,
-  startOfReader,
-  unsubscribe,
-} from './subscriptions.ts'
+import { closeConsumer, holdBacklog, openReader, releaseBacklog, startOfReader, unsubscribe } from './subscriptions.ts'
 
 /** So much is asked for ahead, by the size that messages had. */
 const AHEAD_BYTES = 4 * 1024 * 1024
