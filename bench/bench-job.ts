@@ -10,6 +10,7 @@ import { subtasksOf } from '../runtime/plan/chaining.ts'
 import { realHttp } from '../runtime/ports/real/http.ts'
 import { createLogger } from '../runtime/ports/real/logger.ts'
 import { netOf } from '../runtime/ports/real/encrypted-net.ts'
+import { builtinStores } from '../runtime/builtin-stores.ts'
 import { realPorts } from '../runtime/ports/real/ports.ts'
 import { startCoordinator, type RunningCoordinator } from '../runtime/processes.ts'
 import { workerBundle } from './worker-bundle.ts'
@@ -41,6 +42,7 @@ export class BenchJob {
     const env = this.#environment()
     const config = readRuntimeConfig(env)
     const ports = realPorts({
+      stores: builtinStores,
       logger: createLogger({ to: 'stderr', level: 'warn' }),
       printLine: () => undefined,
       net: netOf(config),

@@ -5,7 +5,7 @@ import { scopedStore } from '../runtime/checkpoint/scoped-store.ts'
 import { suggestion } from '../runtime/expressions/suggest.ts'
 import { MillraceError } from '../runtime/model/errors.ts'
 import { objectsEnvironment, openObjects } from '../runtime/ports/real/open-objects.ts'
-import { openStore } from '../runtime/ports/real/open-store.ts'
+import { openAnyStore } from '../runtime/builtin-stores.ts'
 import { schemeOf } from '../runtime/ports/store.ts'
 
 /** Runs of a job on this machine, in the folder of their checkpoints. */
@@ -67,7 +67,7 @@ async function idsInObjects(runs: EarlierRuns): Promise<string[]> {
 
 /** Undefined when it cannot be read: what another version wrote is no reason to refuse a new run. */
 async function logOf(runs: EarlierRuns, id: string): Promise<Awaited<ReturnType<typeof JobLog.read>> | undefined> {
-  const store = scopedStore(openStore(runs.store), `${folderOf(runs)}/${id}`)
+  const store = scopedStore(openAnyStore(runs.store), `${folderOf(runs)}/${id}`)
   try {
     return await JobLog.read(store)
   } catch (error) {

@@ -3,6 +3,7 @@ import { recordGenerated, type GeneratedSource } from '../runtime/codegen/emitte
 import type { Connectors } from '../runtime/connectors/registry.ts'
 import type { ExecutionPlan } from '../runtime/plan/execution-plan.ts'
 import { createLogger } from '../runtime/ports/real/logger.ts'
+import { builtinStores } from '../runtime/builtin-stores.ts'
 import { realPorts } from '../runtime/ports/real/ports.ts'
 import { compileSubtask } from '../runtime/worker/compiled-subtask.ts'
 
@@ -29,7 +30,7 @@ export async function generatedCode(plan: ExecutionPlan, file: string, connector
 
 async function compileChains(plan: ExecutionPlan, baseDir: string, connectors: Connectors): Promise<void> {
   const logger = createLogger({ to: 'stderr', level: 'error' })
-  const ports = realPorts({ logger, printLine: () => undefined })
+  const ports = realPorts({ stores: builtinStores, logger, printLine: () => undefined })
   for (const { id } of plan.chains) {
     const compiled = await compileSubtask({
       plan,

@@ -6,7 +6,7 @@ import { memberOf } from '../runtime/model/fields.ts'
 import type { Json } from '../runtime/model/snapshot.ts'
 import type { OperatorNode } from '../runtime/graph/job-graph.ts'
 import { planJob } from '../runtime/front/planned-job.ts'
-import { openStore } from '../runtime/ports/real/open-store.ts'
+import { openAnyStore } from '../runtime/builtin-stores.ts'
 
 /** What `-o json` prints; its keys are stable. */
 export interface SavepointContents {
@@ -46,7 +46,7 @@ export async function inspectSavepoint(
   output: 'text' | 'json',
   out: (text: string) => void,
 ): Promise<0 | 1> {
-  const contents = await contentsOf(await openSavedState(openStore, path))
+  const contents = await contentsOf(await openSavedState(openAnyStore, path))
   out(output === 'json' ? `${JSON.stringify(contents, null, 2)}\n` : textOf(contents))
   return contents.problems.length === 0 ? 0 : 1
 }

@@ -16,6 +16,7 @@ import type { Schema } from '../runtime/model/schema.ts'
 import type { Logger } from '../runtime/ports/logger.ts'
 import type { Ports } from '../runtime/ports/ports.ts'
 import { connectKafka } from '../runtime/connectors/kafka/real/client.ts'
+import { builtinStores } from '../runtime/builtin-stores.ts'
 import { realPorts } from '../runtime/ports/real/ports.ts'
 import { standardConsole } from './console.ts'
 
@@ -50,7 +51,7 @@ export async function loadFlights(options: LoadOptions): Promise<number> {
     error: () => undefined,
     with: () => logger,
   }
-  const ports = realPorts({ logger, printLine: () => undefined })
+  const ports = realPorts({ stores: builtinStores, logger, printLine: () => undefined })
   const context = sourceContext(ports)
   const enumerator = flights.enumerator(context)
   const splits = await enumerator.discover([], 1)

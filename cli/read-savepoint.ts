@@ -13,7 +13,7 @@ import { stateEntries, type WrittenBy } from '../runtime/operators/state-reader.
 import { operatorOfInput, outputOfInput, type JobGraph } from '../runtime/graph/job-graph.ts'
 import { validateJob } from '../runtime/front/job-spec.ts'
 import { realClock } from '../runtime/ports/real/clock.ts'
-import { openStore } from '../runtime/ports/real/open-store.ts'
+import { openAnyStore } from '../runtime/builtin-stores.ts'
 import type { StateEntry, TypedRow } from '../runtime/state/state-entries.ts'
 
 /** What to show of a savepoint. */
@@ -41,7 +41,7 @@ export interface PrintedEntry {
 
 /** `millrace savepoint read PATH`: the entries of an operator's state in the order of key groups, group after group. */
 export async function readSavepoint(wish: ReadWish, out: (text: string) => void): Promise<0> {
-  const saved = await openSavedState(openStore, wish.path)
+  const saved = await openSavedState(openAnyStore, wish.path)
   const operator = operatorOf(saved, wish.operator)
   const files = Object.keys(saved.manifest.subtasks)
     .sort()

@@ -8,6 +8,7 @@ import type { JobTarget } from '../runtime/model/job.ts'
 import { subtasksOf } from '../runtime/plan/chaining.ts'
 import { realHttp } from '../runtime/ports/real/http.ts'
 import { createLogger } from '../runtime/ports/real/logger.ts'
+import { builtinStores } from '../runtime/builtin-stores.ts'
 import { realPorts } from '../runtime/ports/real/ports.ts'
 import { createWorker, startCoordinator } from '../runtime/processes.ts'
 import { LocalJob } from './local-job.ts'
@@ -50,7 +51,7 @@ export async function startInProcess(
     MILLRACE_BASE_DIR: settings.baseDir,
   })
   const logger = createLogger({ to: 'stderr', level: settings.logLevel === 'silent' ? 'error' : settings.logLevel })
-  const ports = realPorts({ logger, printLine: print })
+  const ports = realPorts({ stores: builtinStores, logger, printLine: print })
   const anywhere = { host: '127.0.0.1', port: 0 }
   const running = await startCoordinator(
     config,

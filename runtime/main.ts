@@ -6,6 +6,7 @@ import { describeWithCauses, MillraceError } from './model/errors.ts'
 import { netOf } from './ports/real/encrypted-net.ts'
 import { encryptedHttp, realHttp } from './ports/real/http.ts'
 import { createLogger } from './ports/real/logger.ts'
+import { builtinStores } from './builtin-stores.ts'
 import { realPorts } from './ports/real/ports.ts'
 import { leaveReason } from './ports/real/termination-log.ts'
 import { createWorker, startCoordinator } from './processes.ts'
@@ -22,6 +23,7 @@ try {
   exitWithParent()
   const config = readRuntimeConfig(process.env)
   const ports = realPorts({
+    stores: builtinStores,
     logger,
     net: netOf(config),
     modulesFolder: process.env['MILLRACE_MODULES'],

@@ -11,7 +11,7 @@ import { subtasksOf } from '../runtime/plan/chaining.ts'
 import { readJobFile } from '../runtime/front/job-file.ts'
 import { planJob } from '../runtime/front/planned-job.ts'
 import { openFileStore } from '../runtime/ports/real/file-store.ts'
-import { openStore } from '../runtime/ports/real/open-store.ts'
+import { openAnyStore } from '../runtime/builtin-stores.ts'
 import { KEPT, packFolder, PLACE, rowsOf, settledOutputs } from './harness/kept-savepoints.ts'
 import { ROOT } from './harness/source-files.ts'
 import { until } from './harness/until.ts'
@@ -98,7 +98,7 @@ async function keep(example: string): Promise<void> {
     await reported(job, 'half through', ({ recordsIn }) => recordsIn > all * HALF)
     await job.setTarget({ revision: 'kept', spec, desiredState: 'suspended' })
     await reported(job, 'suspended', ({ phase }) => phase === 'suspended')
-    const saved = await openSavedState(openStore, join(folder, 'state', 'local', example, 'kept'))
+    const saved = await openSavedState(openAnyStore, join(folder, 'state', 'local', example, 'kept'))
     const { path } = await importSavedState(saved, openFileStore(join(to, 'state')), {
       job: example,
       jobUid: 'kept',

@@ -8,13 +8,16 @@ export const doctorCommand = (cli: Cli) =>
     .addOption(outputOption())
     .addHelpText('after', example('millrace doctor examples/druid-lookup.yaml'))
     .action(async (file, { output }) => {
-      const [{ doctor }, { builtinConnectors }, { realPorts }, { createLogger }] = await Promise.all([
-        import('../doctor.ts'),
-        import('../../runtime/builtin-connectors.ts'),
-        import('../../runtime/ports/real/ports.ts'),
-        import('../../runtime/ports/real/logger.ts'),
-      ])
+      const [{ doctor }, { builtinConnectors }, { builtinStores }, { realPorts }, { createLogger }] = await Promise.all(
+        [
+          import('../doctor.ts'),
+          import('../../runtime/builtin-connectors.ts'),
+          import('../../runtime/builtin-stores.ts'),
+          import('../../runtime/ports/real/ports.ts'),
+          import('../../runtime/ports/real/logger.ts'),
+        ],
+      )
       const logger = createLogger({ to: 'stderr', level: 'error' })
-      const ports = realPorts({ logger, printLine: () => undefined })
+      const ports = realPorts({ stores: builtinStores, logger, printLine: () => undefined })
       cli.end(await doctor(file, { output, connectors: builtinConnectors, ports }, cli.console))
     })

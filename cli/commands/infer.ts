@@ -9,13 +9,14 @@ export const inferCommand = (cli: Cli) =>
     .addOption(outputOption())
     .addHelpText('after', example('millrace infer bids --brokers localhost:9092'))
     .action(async (from, { brokers, output }) => {
-      const [{ infer }, { connectKafka }, { createLogger }, { realPorts }] = await Promise.all([
+      const [{ infer }, { connectKafka }, { createLogger }, { builtinStores }, { realPorts }] = await Promise.all([
         import('../infer.ts'),
         import('../../runtime/connectors/kafka/real/client.ts'),
         import('../../runtime/ports/real/logger.ts'),
+        import('../../runtime/builtin-stores.ts'),
         import('../../runtime/ports/real/ports.ts'),
       ])
       const logger = createLogger({ to: 'stderr', level: 'error' })
-      const ports = realPorts({ logger, printLine: () => undefined })
+      const ports = realPorts({ stores: builtinStores, logger, printLine: () => undefined })
       cli.end(await infer({ from, brokers, output }, { ports, connect: connectKafka, out: cli.console.out }))
     })

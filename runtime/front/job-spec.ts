@@ -13,7 +13,7 @@ import { isFields } from '../model/fields.ts'
 import { describe, type Origin, Problems, type Problem } from '../graph/problems.ts'
 import { readStateLimit } from '../graph/state-limit.ts'
 import { readDuration } from '../graph/verbs/kit/durations.ts'
-import { isStoreScheme, schemeOf } from '../ports/store.ts'
+import { isStoreScheme, schemeOf, STORE_HINT } from '../ports/store.ts'
 
 const DEFAULT_CHECKPOINT_INTERVAL_MS = 10_000
 const SHORTEST_CHECKPOINT_INTERVAL_MS = 10
@@ -138,11 +138,6 @@ function readStore(value: unknown, problems: Problems): string | undefined {
   const url = problems.text(value, path, 1024)
   const scheme = url === undefined ? undefined : schemeOf(url)
   if (scheme !== undefined && !isStoreScheme(scheme))
-    problems.report(
-      'STORE_UNSUPPORTED',
-      path,
-      `there is no store of kind "${scheme}"`,
-      'use file:///folder, a plain path, s3://bucket/prefix or hdfs://namenode:9870/folder',
-    )
+    problems.report('STORE_UNSUPPORTED', path, `there is no store of kind "${scheme}"`, STORE_HINT)
   return url
 }

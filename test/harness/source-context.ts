@@ -3,11 +3,16 @@ import type { Schema } from '../../runtime/model/schema.ts'
 import type { SourceVerb } from '../../runtime/graph/verbs/source.ts'
 import type { Ports } from '../../runtime/ports/ports.ts'
 import { createLogger } from '../../runtime/ports/real/logger.ts'
+import { builtinStores } from '../../runtime/builtin-stores.ts'
 import { realPorts } from '../../runtime/ports/real/ports.ts'
 
 /** Real ports that log errors only and forget what is printed. */
 export function quietPorts(): Ports {
-  return realPorts({ logger: createLogger({ to: 'stderr', level: 'error' }), printLine: () => undefined })
+  return realPorts({
+    stores: builtinStores,
+    logger: createLogger({ to: 'stderr', level: 'error' }),
+    printLine: () => undefined,
+  })
 }
 
 /** A source's context over real ports; bad records are collected in `bad`. */

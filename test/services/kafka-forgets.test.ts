@@ -6,12 +6,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { kafkaConnector } from '../../runtime/connectors/kafka/connector.ts'
 import { connectKafka } from '../../runtime/connectors/kafka/real/client.ts'
 import { RowBatch } from '../../runtime/memory/batch.ts'
+import { builtinStores } from '../../runtime/builtin-stores.ts'
 import { realPorts } from '../../runtime/ports/real/ports.ts'
 import { kafkaBedMissing, startKafka, type KafkaBed } from '../harness/beds/kafka-bed.ts'
 import { sinkContext } from '../harness/kafka/connector-contexts.ts'
 import { silentLogger } from '../harness/silent-logger.ts'
 
-const ports = realPorts({ logger: silentLogger, printLine: () => undefined })
+const ports = realPorts({ stores: builtinStores, logger: silentLogger, printLine: () => undefined })
 const why = await kafkaBedMissing()
 
 /** As after seven days without the job. */

@@ -14,6 +14,7 @@ import { loadFlights } from '../../cli/load-flights.ts'
 import { LATEST } from '../../runtime/connectors/kafka/client.ts'
 import type { Isolation } from '../../runtime/connectors/kafka/client.ts'
 import { connectKafka } from '../../runtime/connectors/kafka/real/client.ts'
+import { builtinStores } from '../../runtime/builtin-stores.ts'
 import { realPorts } from '../../runtime/ports/real/ports.ts'
 import { kafkaBedMissing, startKafka } from '../harness/beds/kafka-bed.ts'
 import type { KafkaBed } from '../harness/beds/kafka-bed.ts'
@@ -27,7 +28,7 @@ const silent: Logger = {
   error: () => undefined,
   with: () => silent,
 }
-const ports = realPorts({ logger: silent, printLine: () => undefined })
+const ports = realPorts({ stores: builtinStores, logger: silent, printLine: () => undefined })
 const connector = kafkaConnector(connectKafka)
 const why = await kafkaBedMissing()
 

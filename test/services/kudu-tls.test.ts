@@ -42,7 +42,14 @@ describe.skipIf(why !== undefined)(`a Kudu that demands TLS${why === undefined ?
 
   async function openNames(tls: KuduTls): Promise<string> {
     const masters = [kudu.masters]
-    const client = connectKudu({ masters, user: 'me', tls: async () => tls, clock: realClock, clientId: 'tls' })
+    const client = connectKudu({
+      masters,
+      user: 'me',
+      tls: async () => tls,
+      clock: realClock,
+      idleConnections: 'hold the process',
+      clientId: 'tls',
+    })
     try {
       return (await client.openTable('names')).name
     } finally {

@@ -29,6 +29,7 @@ export class KuduAccess {
       user,
       tls: encryptionOf(options, ports),
       clock: ports.clock,
+      idleConnections: 'hold the process',
       clientId: ports.rng.id(),
     })
     this.#trouble = new TroubleReporter(ports.clock, (error) => {

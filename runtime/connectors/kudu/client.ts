@@ -58,13 +58,16 @@ export interface RefusedRow {
 export interface TabletScan {
   readonly tabletId: string
   readonly columns: readonly KuduColumn[]
-  readonly snapshot?: SnapshotTime
+  /** `present`: that of the server when it is asked, with everything in it that was written before. */
+  readonly snapshot?: SnapshotTime | 'present'
   /** With it only rows that changed from then to before `snapshot`; `columns` end with one of type isDeleted then. */
   readonly since?: SnapshotTime
   /** Rows behind this key only. */
   readonly afterKey?: Buffer
   /** Rows only whose columns have these values. */
   readonly equals?: readonly { readonly column: KuduColumn; readonly cell: Cell }[]
+  /** Rows only whose column is in a range; `to` is exclusive, and no bound when it is absent. */
+  readonly within?: { readonly column: KuduColumn; readonly from: Cell; readonly to?: Cell | undefined }
   /** So many rows at most. */
   readonly most?: number
 }
@@ -82,6 +85,8 @@ export interface KuduConnectOptions {
   /** Encrypts each connection with what it resolves with; without it they are plain text. */
   readonly tls?: (() => Promise<KuduTls>) | undefined
   readonly clock: Clock
+  /** Whether an idle connection keeps the process alive. */
+  readonly idleConnections: 'hold the process' | 'let it end'
   /** Unique among all clients: the servers know retried writes by it. */
   readonly clientId: string
 }

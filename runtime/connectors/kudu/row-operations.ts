@@ -1,8 +1,8 @@
 import { writeFixedCell } from './cell-bytes.ts'
 import { isVariable, type Cell, type KuduColumn } from './columns.ts'
 
-/** RowOperationsPB.Type: operations that do the same when they are repeated. */
-export const OPERATION = { upsert: 5, insertIgnore: 10, updateIgnore: 11, deleteIgnore: 12 } as const
+/** RowOperationsPB.Type. All but `insert`, which is refused where there is a row, do the same when they are repeated. */
+export const OPERATION = { insert: 1, upsert: 5, insertIgnore: 10, updateIgnore: 11, deleteIgnore: 12 } as const
 export type Operation = (typeof OPERATION)[keyof typeof OPERATION]
 
 const FIRST_BYTES = 16 * 1024

@@ -1,26 +1,50 @@
 import { MillraceError } from '../../model/errors.ts'
 import { storeOn } from '../objects-store.ts'
-import { isStoreScheme, schemeOf, STORE_SCHEMES, type Store, type StoreScheme } from '../store.ts'
+import { isStoreScheme, schemeOf, STORE_HINT, STORE_SCHEMES, type Store, type StoreScheme } from '../store.ts'
 import { openFileStore } from './file-store.ts'
-import { objectsEnvironment, openObjects, type ObjectsEnvironment } from './open-objects.ts'
+import { openObjects, type ObjectsEnvironment } from './open-objects.ts'
 
-/** What opens the stores of each scheme. */
-const STORES: Readonly<Record<StoreScheme, (url: string, environment: ObjectsEnvironment) => Store>> = {
+/** The world as far as a job may reach it. */
+export type StoreEnvironment = ObjectsEnvironment
+
+type OpenStore = (url: string, environment: StoreEnvironment) => Store
+
+/** Stores that are written with the client of a connector: loaded by processes whose job keeps its state there. */
+export type LoadedStores = Readonly<Record<LoadedScheme, () => Promise<{ readonly openStore: OpenStore }>>>
+type LoadedScheme = Exclude<StoreScheme, keyof typeof STORES>
+
+/** Stores that are opened without loading anything. */
+const STORES = {
   file: openFileStore,
-  s3: (url, environment) => storeOn(openObjects(url, environment)),
-  hdfs: (url, environment) => storeOn(openObjects(url, environment)),
-}
+  s3: (url: string, environment: StoreEnvironment) => storeOn(openObjects(url, environment)),
+  hdfs: (url: string, environment: StoreEnvironment) => storeOn(openObjects(url, environment)),
+} satisfies Partial<Record<StoreScheme, OpenStore>>
 
 /**
  * Opens the store at a URL; a plain path is a folder. Throws STORE_UNSUPPORTED for an unknown scheme and
- * OBJECTS_URL_INVALID for a URL that cannot be read.
+ * OBJECTS_URL_INVALID for a URL that cannot be read; stores that are loaded reject with theirs when they are used.
  */
-export function openStore(url: string, environment: ObjectsEnvironment = objectsEnvironment(undefined)): Store {
+export function openStore(url: string, environment: StoreEnvironment, loaded: LoadedStores): Store {
   const scheme = schemeOf(url)
-  if (isStoreScheme(scheme)) return STORES[scheme](url, environment)
-  throw new MillraceError(
-    'STORE_UNSUPPORTED',
-    `checkpoint store ${JSON.stringify(url)} has scheme ${JSON.stringify(scheme)}; known are ${STORE_SCHEMES.join(', ')}`,
-    { domain: 'user', hint: 'use file:///folder, a plain path, s3://bucket/prefix or hdfs://namenode:9870/folder' },
-  )
+  if (!isStoreScheme(scheme))
+    throw new MillraceError(
+      'STORE_UNSUPPORTED',
+      `checkpoint store ${JSON.stringify(url)} has scheme ${JSON.stringify(scheme)}; known are ${STORE_SCHEMES.join(', ')}`,
+      { domain: 'user', hint: STORE_HINT },
+    )
+  if (scheme in STORES) return STORES[scheme as keyof typeof STORES](url, environment)
+  const load = loaded[scheme as LoadedScheme]
+  let opening: Promise<Store> | undefined
+  return lateStore(() => (opening ??= load().then((module) => module.openStore(url, environment))))
+}
+
+function lateStore(opened: () => Promise<Store>): Store {
+  return {
+    get: async (path) => (await opened()).get(path),
+    put: async (path, bytes) => (await opened()).put(path, bytes),
+    createIfAbsent: async (path, bytes) => (await opened()).createIfAbsent(path, bytes),
+    list: async (prefix) => (await opened()).list(prefix),
+    unfinished: async (prefix) => (await opened()).unfinished(prefix),
+    delete: async (path) => (await opened()).delete(path),
+  }
 }

@@ -10,12 +10,14 @@ import { realNet } from './net.ts'
 import { realRng } from './rng.ts'
 import { openRealScratchFile } from './scratch.ts'
 import { objectsEnvironment, openObjects } from './open-objects.ts'
-import { openStore } from './open-store.ts'
+import { openStore, type LoadedStores } from './open-store.ts'
 
 /** The real world. Only entry points (bin files of coordinator, worker, cli) and tests call this. */
 export function realPorts(parts: {
   logger: Logger
   printLine: (line: string, sink: string) => void
+  /** Those of `builtin-stores.ts`. */
+  stores: LoadedStores
   modulesFolder?: string | undefined
   /** Connections between the processes of the job; plain TCP when absent. */
   net?: Net
@@ -36,7 +38,7 @@ export function realPorts(parts: {
     }),
     modules: new NodeModules(parts.modulesFolder),
     logger: parts.logger,
-    openStore: (url) => openStore(url, storages),
+    openStore: (url) => openStore(url, storages, parts.stores),
     openObjects: (url) => openObjects(url, storages),
     openScratchFile: openRealScratchFile,
     printLine: parts.printLine,

@@ -104,8 +104,12 @@ export const writeAnswer = message({
   timestamp: [3, 'fixed64'],
 })
 
-const columnPredicate = message({ column: [1, 'text'], equality: [3, message({ value: [1, 'bytes'] })] })
-const newScan = message({
+const columnPredicate = message({
+  column: [1, 'text'],
+  range: [2, message({ lower: [1, 'bytes'], upper: [2, 'bytes'] })],
+  equality: [3, message({ value: [1, 'bytes'] })],
+})
+export const newScan = message({
   tablet: [1, 'bytes'],
   limit: [2, 'int'],
   columns: [4, repeated(columnSchema)],

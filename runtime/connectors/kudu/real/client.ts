@@ -25,6 +25,7 @@ import {
   getTableLocations,
   getTableSchema,
   masterInfo,
+  type newScan,
   scanAnswer,
   scanRequest,
   type signedToken,
@@ -165,14 +166,15 @@ class RealKuduClient implements KuduClient {
         columns: scan.columns.map(projectedColumn),
         ...(scan.snapshot === undefined
           ? { readMode: READ_LATEST, orderMode: UNORDERED }
-          : { readMode: READ_AT_SNAPSHOT, orderMode: ORDERED, snapshot: scan.snapshot }),
+          : {
+              readMode: READ_AT_SNAPSHOT,
+              orderMode: ORDERED,
+              snapshot: scan.snapshot === 'present' ? undefined : scan.snapshot,
+            }),
         snapshotStart: scan.since,
         lastKey: scan.afterKey,
         limit: scan.most,
-        predicates: scan.equals?.map(({ column, cell }) => ({
-          column: column.name,
-          equality: { value: cellBytes(column, cell) },
-        })),
+        predicates: predicatesOf(scan),
         cacheBlocks: true,
         formatFlags: COLUMNAR,
         propagated: this.#propagatedTime(),
@@ -253,7 +255,7 @@ class RealKuduClient implements KuduClient {
   ): Promise<KuduAnswer<typeof scanAnswer>> {
     const answer = await this.#callTablet(table, tabletId, {
       method: 'Scan',
-      features: request.opens?.predicates === undefined ? [] : [COLUMN_PREDICATES_FEATURE],
+      features: (request.opens?.predicates ?? []).length === 0 ? [] : [COLUMN_PREDICATES_FEATURE],
       request: [scanRequest, request],
       answer: scanAnswer,
     })
@@ -361,8 +363,8 @@ class RealKuduClient implements KuduClient {
   }
 
   async #open(address: string): Promise<KuduConnection> {
-    const { user, tls } = this.#options
-    return KuduConnection.open(address, { user, tls: await tls?.() }, this.#clock)
+    const { user, tls, idleConnections } = this.#options
+    return KuduConnection.open(address, { user, tls: await tls?.(), idleConnections }, this.#clock)
   }
 
   #see(timestamp: bigint | undefined): void {
@@ -372,6 +374,17 @@ class RealKuduClient implements KuduClient {
   #propagatedTime(): bigint | undefined {
     return this.#propagated === 0n ? undefined : this.#propagated
   }
+}
+
+function predicatesOf({ equals = [], within }: TabletScan): NonNullable<Values<typeof newScan>['predicates']> {
+  const equalities = equals.map(({ column, cell }) => ({
+    column: column.name,
+    equality: { value: cellBytes(column, cell) },
+  }))
+  if (within === undefined) return equalities
+  const { column, from, to } = within
+  const upper = to === undefined ? undefined : cellBytes(column, to)
+  return [...equalities, { column: column.name, range: { lower: cellBytes(column, from), upper } }]
 }
 
 type ServerError = {

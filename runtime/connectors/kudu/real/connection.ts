@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net'
 import { MillraceError } from '../../../model/errors.ts'
 import type { Clock } from '../../../ports/clock.ts'
-import type { KuduTls } from '../client.ts'
+import type { KuduConnectOptions, KuduTls } from '../client.ts'
 import { KuduServerError, noTls, unreachable, untrusted } from '../errors.ts'
 import { connectionContext, negotiation, requestHeader, responseHeader, rpcError } from '../protocol/messages.ts'
 import { decodeMessage, encodeMessage, type AnyMessage, type Values } from '../../kit/protobuf.ts'
@@ -80,12 +80,18 @@ export class KuduConnection {
    */
   static async open(
     address: string,
-    { user, tls }: { user: string; tls?: KuduTls | undefined },
+    {
+      user,
+      tls,
+      idleConnections,
+    }: Pick<KuduConnectOptions, 'user' | 'idleConnections'> & { tls?: KuduTls | undefined },
     clock: Clock,
   ): Promise<KuduConnection> {
     const [, bracketed = '', port = ''] = /^(.*):(\d+)$/.exec(address) ?? []
     const host = bracketed.replace(/^\[|\]$/g, '')
     const socket = connect({ host, port: Number(port), noDelay: true })
+    // calls that wait hold the process by their time limits
+    if (idleConnections === 'let it end') socket.unref()
     const connection = new KuduConnection(address, socket, clock)
     const cancel = clock.after(CONNECT_MS, () => {
       connection.#fail(new Error(`no connection within ${CONNECT_MS} ms`))

@@ -119,7 +119,7 @@ export class VirtualKudu {
     const found = [...(this.tablets.find(({ id }) => id === tabletId)?.rows ?? [])]
       .map(([key, versions]) => ({
         key,
-        version: versions.findLast(({ time }) => snapshot === undefined || time < snapshot),
+        version: versions.findLast(({ time }) => typeof snapshot !== 'bigint' || time < snapshot),
       }))
       .filter(({ version }) => isAsked(version?.cells))
       .filter(({ key, version }) => {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { describeWithCauses } from '../../../../runtime/model/errors.ts'
 import { openFileStore } from '../../../../runtime/ports/real/file-store.ts'
-import { openStore } from '../../../../runtime/ports/real/open-store.ts'
+import { openAnyStore } from '../../../../runtime/builtin-stores.ts'
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value)
 
@@ -47,7 +47,7 @@ describe('file store', () => {
     await expect(openFileStore(folder).put('../outside', text('no'))).rejects.toMatchObject({
       code: 'STORE_PATH_INVALID',
     })
-    expect(() => openStore('ftp://host/x')).toThrow(expect.objectContaining({ code: 'STORE_UNSUPPORTED' }))
+    expect(() => openAnyStore('ftp://host/x')).toThrow(expect.objectContaining({ code: 'STORE_UNSUPPORTED' }))
   })
 
   test('a store that cannot be written says so with the path and the reason, and may be retried', async () => {

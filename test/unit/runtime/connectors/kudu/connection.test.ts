@@ -58,7 +58,8 @@ async function serverThat(...replies: readonly (Buffer | 'close' | undefined)[])
   return `127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
-const open = (address: string): Promise<KuduConnection> => KuduConnection.open(address, { user: 'me' }, realClock)
+const open = (address: string): Promise<KuduConnection> =>
+  KuduConnection.open(address, { user: 'me', idleConnections: 'hold the process' }, realClock)
 const ask = (connection: KuduConnection) =>
   connection.call({
     service: 'kudu.master.MasterService',
@@ -164,14 +165,22 @@ describe('a connection that demands TLS ends with the reason when a server', () 
   ])('%s', async (_what, code, replies) => {
     const tls = { material: {}, certificates: 'check' } as const
     await expect(
-      KuduConnection.open(await serverThat(...replies), { user: 'me', tls }, realClock),
+      KuduConnection.open(
+        await serverThat(...replies),
+        { user: 'me', tls, idleConnections: 'hold the process' },
+        realClock,
+      ),
     ).rejects.toMatchObject({ code })
   })
 
   test('refuses the handshake', async () => {
     const tls = { material: {}, certificates: 'check' } as const
     await expect(
-      KuduConnection.open(await serverThat(WITH_TLS, refusal), { user: 'me', tls }, realClock),
+      KuduConnection.open(
+        await serverThat(WITH_TLS, refusal),
+        { user: 'me', tls, idleConnections: 'hold the process' },
+        realClock,
+      ),
     ).rejects.toThrow(/no cipher in common \(rpc error 15\)/)
   })
 })
@@ -189,7 +198,13 @@ test('a master that says nothing holds nobody back while another leads', async (
   const both = Buffer.concat([leads, opens])
   const leader = await serverThat(OFFERED, LET_IN, both, both, both)
   // no time passes: nobody gives up waiting for the silent one
-  const client = connectKudu({ masters: [silent, leader], user: 'me', clock: new ManualClock(), clientId: 'test' })
+  const client = connectKudu({
+    masters: [silent, leader],
+    user: 'me',
+    clock: new ManualClock(),
+    idleConnections: 'hold the process',
+    clientId: 'test',
+  })
   expect(await client.openTable('orders')).toMatchObject({ name: 'orders', id: 't1' })
   await endServers()
   await client.close()
@@ -198,7 +213,13 @@ test('a master that says nothing holds nobody back while another leads', async (
 test('when no master leads, the reason of one that cannot be reached is named', async () => {
   const follower = await serverThat(OFFERED, LET_IN, answer(0, encodeMessage(masterInfo, { role: 0 })))
   const masters = [follower, '127.0.0.1:1']
-  const client = connectKudu({ masters, user: 'me', clock: realClock, clientId: 'test' })
+  const client = connectKudu({
+    masters,
+    user: 'me',
+    clock: realClock,
+    idleConnections: 'hold the process',
+    clientId: 'test',
+  })
   await expect(client.openTable('orders')).rejects.toThrow('the Kudu server 127.0.0.1:1 cannot be reached')
   await client.close()
 })
