@@ -290,8 +290,8 @@ spec:
       schema: { number: long, k: long }
     - id: latest
       from: numbers
-      keyBy: k
-      dedupe: { by: number, for: 1h }
+      keyBy: number
+      dedupe: { keep: first }
     - id: out
       from: latest
       sink: { file: { path: out } }

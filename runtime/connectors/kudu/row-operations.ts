@@ -22,7 +22,7 @@ export class RowOperations {
   #indirectLength = 0
   #count = 0
 
-  /** The columns that the request names, all of them set in each row. */
+  /** The columns that the request names: all that a row sets, and for deletes all that take no null. */
   constructor(columns: readonly KuduColumn[]) {
     this.#columns = columns
     this.#hasNulls = columns.some(({ isNullable }) => isNullable)
@@ -37,7 +37,7 @@ export class RowOperations {
     return this.#rowsLength + this.#indirectLength
   }
 
-  /** `cells` are those of the columns, in their order; null is Kudu's NULL. */
+  /** `cells` are those of the first columns, in their order; null is Kudu's NULL. Deletes have those of the key. */
   add(operation: Operation, cells: readonly (Cell | null)[]): void {
     const columns = this.#columns
     this.#rows = withRoom(

@@ -5,7 +5,7 @@ import type { Row } from '../../model/schema.ts'
 import type { Committable, ProbeContext, SinkContext, SinkWriter } from '../sink.ts'
 import { KuduAccess } from './access.ts'
 import type { KuduConnect, KuduTable, RefusedRow, Tablet } from './client.ts'
-import type { Cell } from './columns.ts'
+import type { Cell, KuduColumn } from './columns.ts'
 import type { KuduSinkOptions } from './declaration.ts'
 import { STATUS } from './errors.ts'
 import { partitionKeyer, rangeHolding } from './partition-key.ts'
@@ -172,7 +172,13 @@ export class KuduSinkWriter implements SinkWriter {
   }
 
   #operations(): RowOperations {
-    return new RowOperations(this.#open().columns.map(({ column }) => column))
+    return new RowOperations(this.#named())
+  }
+
+  /** The columns that requests name. Kudu refuses deletes that do not name each column that takes no null. */
+  #named(): readonly KuduColumn[] {
+    const { table, columns } = this.#open()
+    return this.#options.mode === 'deleteIgnore' ? table.columns : columns.map(({ column }) => column)
   }
 
   #send(lane: Lane): void {
@@ -188,8 +194,8 @@ export class KuduSinkWriter implements SinkWriter {
   }
 
   async #request(tablet: Tablet, operations: RowOperations): Promise<void> {
-    const { table, columns } = this.#open()
-    const written = { ...table, columns: columns.map(({ column }) => column) }
+    const { table } = this.#open()
+    const written = { ...table, columns: this.#named() }
     const write = this.#access.client.newWrite(tablet, operations)
     const refused = await this.#access.ask(
       `writing ${operations.count} rows to ${table.name}`,

@@ -146,7 +146,7 @@ class RealKuduClient implements KuduClient {
       requestId: {
         clientId: this.#options.clientId,
         seqNo,
-        firstIncomplete: Math.min(...this.#openWrites),
+        firstIncomplete: Math.min(seqNo, ...this.#openWrites),
         attemptNo: write.tries,
       },
     })

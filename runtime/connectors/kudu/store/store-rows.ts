@@ -111,21 +111,20 @@ export class StoreRows {
 
   async #write(operation: Operation, rows: readonly (RowKey & { bytes?: Uint8Array })[]): Promise<RefusedRow[]> {
     const table = await this.#opened()
-    const columns = operation === OPERATION.deleteIgnore ? table.columns.filter(({ isKey }) => isKey) : table.columns
-    const written = { ...table, columns }
+    const set = operation === OPERATION.deleteIgnore ? table.columns.filter(({ isKey }) => isKey) : table.columns
     const keyOf = partitionKeyer(table.columns, table.partitioning)
     const tablets = await this.#ask(`looking for ${this.#name}`, (client) => client.tablets(table, 'known'))
     const refused: RefusedRow[] = []
     const send = async (tablet: Tablet, operations: RowOperations): Promise<void> => {
-      refused.push(...(await this.#request(written, tablet, operations)))
+      refused.push(...(await this.#request(table, tablet, operations)))
     }
     const open = new Map<Tablet, RowOperations>()
     for (const row of rows) {
       const cells = table.columns.map(({ name }) => row[name as ColumnName] ?? null)
       const tablet = rangeHolding(tablets, Buffer.from(keyOf(cells)))
       if (tablet === undefined) throw unfit(table.name, 'has no range partition for some paths')
-      const operations = open.get(tablet) ?? new RowOperations(columns)
-      operations.add(operation, cells.slice(0, columns.length))
+      const operations = open.get(tablet) ?? new RowOperations(table.columns)
+      operations.add(operation, cells.slice(0, set.length))
       open.set(tablet, operations)
       if (operations.sizeBytes < REQUEST_BYTES) continue
       open.delete(tablet)
