@@ -42,9 +42,11 @@ export async function unfinishedRun(runs: EarlierRuns): Promise<string | undefin
   return undefined
 }
 
-/** The newest first. */
+/** The newest first; in no order where the store tells no times. */
 async function idsOf(runs: EarlierRuns): Promise<string[]> {
-  if (schemeOf(runs.store) !== 'file') return idsInObjects(runs)
+  const scheme = schemeOf(runs.store)
+  if (scheme === 'kudu') return idsInTable(runs)
+  if (scheme !== 'file') return idsInObjects(runs)
   const folder = join(runs.store, folderOf(runs))
   if (!existsSync(folder)) return []
   return readdirSync(folder, { withFileTypes: true })
@@ -63,6 +65,12 @@ async function idsInObjects(runs: EarlierRuns): Promise<string[]> {
     newest.set(id, Math.max(newest.get(id) ?? 0, modifiedMs))
   }
   return [...newest].sort(([, a], [, b]) => b - a).map(([id]) => id)
+}
+
+async function idsInTable(runs: EarlierRuns): Promise<string[]> {
+  const folder = `${folderOf(runs)}/`
+  const paths = await openAnyStore(runs.store).list(folder)
+  return [...new Set(paths.map((path) => path.slice(folder.length).split('/')[0] ?? ''))]
 }
 
 /** Undefined when it cannot be read: what another version wrote is no reason to refuse a new run. */
