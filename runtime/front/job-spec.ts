@@ -9,11 +9,12 @@ import {
   type CheckpointSettings,
   type JobGraph,
 } from '../graph/job-graph.ts'
+import { MillraceError } from '../model/errors.ts'
 import { isFields } from '../model/fields.ts'
 import { describe, type Origin, Problems, type Problem } from '../graph/problems.ts'
 import { readStateLimit } from '../graph/state-limit.ts'
 import { readDuration } from '../graph/verbs/kit/durations.ts'
-import { isStoreScheme, schemeOf, STORE_HINT } from '../ports/store.ts'
+import { checkStoreUrl } from '../ports/store-url.ts'
 
 const DEFAULT_CHECKPOINT_INTERVAL_MS = 10_000
 const SHORTEST_CHECKPOINT_INTERVAL_MS = 10
@@ -136,8 +137,11 @@ function readInterval(value: unknown, problems: Problems): number | undefined {
 function readStore(value: unknown, problems: Problems): string | undefined {
   const path = 'spec.checkpoints.store'
   const url = problems.text(value, path, 1024)
-  const scheme = url === undefined ? undefined : schemeOf(url)
-  if (scheme !== undefined && !isStoreScheme(scheme))
-    problems.report('STORE_UNSUPPORTED', path, `there is no store of kind "${scheme}"`, STORE_HINT)
+  try {
+    if (url !== undefined) checkStoreUrl(url)
+  } catch (error) {
+    if (!(error instanceof MillraceError)) throw error
+    problems.report(error.code, path, error.message, error.hint)
+  }
   return url
 }

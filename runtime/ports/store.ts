@@ -2,9 +2,6 @@
 export const STORE_SCHEMES = ['file', 's3', 'hdfs', 'kudu'] as const
 export type StoreScheme = (typeof STORE_SCHEMES)[number]
 
-export const STORE_HINT =
-  'use file:///folder, a plain path, s3://bucket/prefix, hdfs://namenode:9870/folder or kudu://master:7051/table'
-
 /** The scheme of a store's URL; a plain path is a folder, as `file:` is. */
 export function schemeOf(url: string): string {
   return /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase() ?? 'file'

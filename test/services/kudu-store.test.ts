@@ -16,20 +16,23 @@ import { createKuduTable } from '../harness/beds/kudu-tables.ts'
 import { waitFor } from '../harness/beds/wait-for.ts'
 import { killRun, runIdOf } from '../harness/local-runs.ts'
 import { startMillrace } from '../harness/processes.ts'
+import { ROOT } from '../harness/source-files.ts'
 
 const why = kuduBedMissing()
 const PATIENCE_MS = 60_000
 const LONG_MS = 240_000
 const RACERS = 40
 const ROWS = 60_000
+const TABLE = 'millrace_state'
 const ENVIRONMENT = { clock: realClock, rng: realRng }
-const FILES = {
-  columns: { path: 'STRING', generation: 'STRING', part: 'INT32', bytes: 'BINARY' },
-  keys: ['path', 'generation', 'part'],
-}
-
 const text = (value: string): Uint8Array => new TextEncoder().encode(value)
 const large = (of: string): Buffer => Buffer.alloc(5_000_003, of)
+
+/** The argument of `kudu table create` in the documentation. */
+function documentedTable(): string {
+  const [, table = ''] = /kudu table create \S+ '([^']+)'/.exec(readFileSync(join(ROOT, 'docs/kudu.md'), 'utf8')) ?? []
+  return table
+}
 
 describe.skipIf(why !== undefined)(`checkpoints in Kudu${why === undefined ? '' : ` (left out: ${why})`}`, () => {
   const dir = mkdtempSync(join(tmpdir(), 'millrace-kudu-store-'))
@@ -38,7 +41,7 @@ describe.skipIf(why !== undefined)(`checkpoints in Kudu${why === undefined ? '' 
 
   beforeAll(async () => {
     kudu = await startKudu({ dir: join(dir, 'kudu'), tabletServers: 3 })
-    await createKuduTable(kudu, 'files', { ...FILES, hash: [{ columns: ['path'], num_buckets: 3 }], replicas: 3 })
+    await kudu.command('table', 'create', kudu.masters, documentedTable())
   }, LONG_MS)
   afterAll(async () => {
     for (const client of clients) await client.close()
@@ -60,7 +63,7 @@ describe.skipIf(why !== undefined)(`checkpoints in Kudu${why === undefined ? '' 
   }
 
   function open(prefix: string, through = client()): Store {
-    return openKuduStore({ table: 'files', prefix }, through, ENVIRONMENT)
+    return openKuduStore({ table: TABLE, prefix }, through, ENVIRONMENT)
   }
 
   test(
@@ -228,7 +231,7 @@ describe.skipIf(why !== undefined)(`checkpoints in Kudu${why === undefined ? '' 
   test(
     'a job killed with SIGKILL and resumed, and tablet servers killed in turn, lose and repeat no row',
     async () => {
-      const store = `kudu://${kudu.masters}/files/jobs`
+      const store = `kudu://${kudu.masters}/${TABLE}/jobs`
       const numbers = Array.from({ length: ROWS }, (_, n) => JSON.stringify({ number: n, k: n % 10 }))
       writeFileSync(join(dir, 'in.json'), `${numbers.join('\n')}\n`)
       const file = join(dir, 'job.yaml')

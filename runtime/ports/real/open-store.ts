@@ -1,6 +1,6 @@
-import { MillraceError } from '../../model/errors.ts'
 import { storeOn } from '../objects-store.ts'
-import { isStoreScheme, schemeOf, STORE_HINT, STORE_SCHEMES, type Store, type StoreScheme } from '../store.ts'
+import { schemeOf, type Store, type StoreScheme } from '../store.ts'
+import { checkStoreUrl } from '../store-url.ts'
 import { openFileStore } from './file-store.ts'
 import { openObjects, type ObjectsEnvironment } from './open-objects.ts'
 
@@ -21,17 +21,11 @@ const STORES = {
 } satisfies Partial<Record<StoreScheme, OpenStore>>
 
 /**
- * Opens the store at a URL; a plain path is a folder. Throws STORE_UNSUPPORTED for an unknown scheme and
- * OBJECTS_URL_INVALID for a URL that cannot be read; stores that are loaded reject with theirs when they are used.
+ * Opens the store at a URL; a plain path is a folder. Throws as `checkStoreUrl`.
  */
 export function openStore(url: string, environment: StoreEnvironment, loaded: LoadedStores): Store {
-  const scheme = schemeOf(url)
-  if (!isStoreScheme(scheme))
-    throw new MillraceError(
-      'STORE_UNSUPPORTED',
-      `checkpoint store ${JSON.stringify(url)} has scheme ${JSON.stringify(scheme)}; known are ${STORE_SCHEMES.join(', ')}`,
-      { domain: 'user', hint: STORE_HINT },
-    )
+  checkStoreUrl(url)
+  const scheme = schemeOf(url) as StoreScheme
   if (scheme in STORES) return STORES[scheme as keyof typeof STORES](url, environment)
   const load = loaded[scheme as LoadedScheme]
   let opening: Promise<Store> | undefined

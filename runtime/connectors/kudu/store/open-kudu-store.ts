@@ -10,7 +10,7 @@ import { KuduStore } from './kudu-store.ts'
 import { StoreRows, type AskKudu } from './store-rows.ts'
 
 /** A tablet whose leader died has another one within a few seconds. */
-const PATIENCE_MS = 15_000
+const PATIENCE_MS = 10_000
 const NEVER = new AbortController().signal
 
 /** A store that calls the cluster again while it cannot answer; then STORE_UNAVAILABLE says why. */

@@ -417,6 +417,18 @@ const BAD: [what: string, yaml: string, code: string, path: string][] = [
     'spec.checkpoints.store',
   ],
   [
+    'a store in Kudu without a table',
+    `checkpoints: { store: "kudu://master:7051" }\n${around('filter: v > 1')}`,
+    'STORE_URL_INVALID',
+    'spec.checkpoints.store',
+  ],
+  [
+    'a store in S3 with a password',
+    `checkpoints: { store: "s3://me:secret@bucket/jobs" }\n${around('filter: v > 1')}`,
+    'OBJECTS_URL_INVALID',
+    'spec.checkpoints.store',
+  ],
+  [
     'a bad interval',
     `checkpoints: { interval: soon }\n${around('filter: v > 1')}`,
     'DURATION_INVALID',
