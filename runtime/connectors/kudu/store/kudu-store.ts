@@ -9,18 +9,21 @@ const GENERATION_MARK = '#generation='
 const MOST_LOOKS = 5
 const NOTHING = new Uint8Array()
 
+/** The table. */
+type Rows = Pick<StoreRows, keyof StoreRows>
+
 /**
  * Files in a Kudu table. The bytes of a file stand in rows of a generation of its own, 60 kB each; then its head, one
  * row, makes it visible: an upsert replaces a file, an insert is the fence, since Kudu takes one of any number of inserts
  * of a key. Generations that no head names are left of writes that were cut short, or of files that were replaced.
  */
 export class KuduStore implements Store {
-  readonly #rows: StoreRows
+  readonly #rows: Rows
   readonly #prefix: string
   readonly #rng: Rng
 
   /** `prefix` is empty or ends with `/`. */
-  constructor(rows: StoreRows, prefix: string, rng: Rng) {
+  constructor(rows: Rows, prefix: string, rng: Rng) {
     this.#rows = rows
     this.#prefix = prefix
     this.#rng = rng
