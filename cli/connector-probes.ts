@@ -5,6 +5,7 @@ import type { TableCall } from '../runtime/graph/verbs/join/table-lookup.ts'
 import type { OperatorNode } from '../runtime/graph/job-graph.ts'
 import { fieldsOf } from '../runtime/model/schema.ts'
 import type { Ports } from '../runtime/ports/ports.ts'
+import { schemeOf } from '../runtime/ports/store.ts'
 
 /** The surroundings of a look at a system. */
 export interface Asked {
@@ -40,6 +41,17 @@ export async function probeOf(node: OperatorNode, connectors: Connectors): Promi
   if (verb.kind === 'lookup' && verb.call.kind === 'table')
     return { system: `table of ${verb.call.connector}`, look: tableLook(node, verb.call) }
   return undefined
+}
+
+/** How the checkpoint store is looked at: what a run on this machine has left there. */
+export function storeProbe(url: string): { readonly system: string; readonly look: NonNullable<Probe['look']> } {
+  return {
+    system: `store ${schemeOf(url)}`,
+    look: async ({ ports, job }) => {
+      const { length } = await ports.openStore(url).list(`local/${job}/`)
+      return length === 0 ? 'no state of this job' : `${length} ${length === 1 ? 'file' : 'files'} of this job`
+    },
+  }
 }
 
 function sourceLook({ id, schema }: OperatorNode, verb: SourceVerb): Probe['look'] {

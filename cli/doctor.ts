@@ -6,7 +6,7 @@ import { definitionOf } from '../runtime/graph/verbs/all.ts'
 import { errorReport, type ErrorReport, MillraceError } from '../runtime/model/errors.ts'
 import { printable } from '../runtime/model/printable.ts'
 import type { Ports } from '../runtime/ports/ports.ts'
-import { type Asked, probeOf } from './connector-probes.ts'
+import { type Asked, type Probe, probeOf, storeProbe } from './connector-probes.ts'
 import type { Console } from './console.ts'
 import { findingsText, readJob } from './read-job.ts'
 
@@ -15,8 +15,9 @@ const LIMIT_MS = 20_000
 
 /** One system that the job needs. */
 interface Finding {
+  /** Or `checkpoints`. */
   readonly operator: string
-  /** `source kafka`, `sink kudu`, `table of cassandra`, `a service`. */
+  /** `store s3`, `source kafka`, `sink kudu`, `table of cassandra`, `a service`. */
   readonly system: string
   readonly outcome: 'reached' | 'failed' | 'not looked at'
   /** The finding, the reason of a failure, or the reason why nobody looked. */
@@ -25,7 +26,7 @@ interface Finding {
 }
 
 /**
- * `millrace doctor JOB`: asks every system that the job reads, writes or looks rows up in, as the job would, and changes
+ * `millrace doctor JOB`: asks every system that the job reads, writes, looks rows up in or keeps its state in, as the job would, and changes
  * nothing. Exit code 1 when one of them does not answer or refuses, 2 when the job has mistakes.
  */
 export async function doctor(
@@ -40,17 +41,22 @@ export async function doctor(
   }
   const { graph } = planJob(spec, connectors)
   const asked = { job, connectors, ports, baseDir: dirname(resolve(file)) }
-  const found = (await Promise.all(graph.operators.map((node) => findingOf(node, asked)))).filter(
-    (finding) => finding !== undefined,
-  )
+  const looks = [storeFinding(graph.checkpoints.store, asked), ...graph.operators.map((node) => findingOf(node, asked))]
+  const found = (await Promise.all(looks)).filter((finding) => finding !== undefined)
   io.out(output === 'json' ? `${JSON.stringify(found, null, 2)}\n` : found.map(findingText).join(''))
   return found.some(({ outcome }) => outcome === 'failed') ? 1 : 0
 }
 
-async function findingOf(
-  node: OperatorNode,
-  surroundings: Pick<Asked, 'connectors' | 'ports' | 'baseDir' | 'job'>,
-): Promise<Finding | undefined> {
+type Surroundings = Pick<Asked, 'connectors' | 'ports' | 'baseDir' | 'job'>
+
+/** A store that the job names; the one of the operator, or the default folder, is not its own. */
+async function storeFinding(url: string | undefined, surroundings: Surroundings): Promise<Finding | undefined> {
+  if (url === undefined) return undefined
+  const { system, look } = storeProbe(url)
+  return lookedAt({ operator: 'checkpoints', system }, look, surroundings)
+}
+
+async function findingOf(node: OperatorNode, surroundings: Surroundings): Promise<Finding | undefined> {
   const { id: operator, verb } = node
   const probe = await probeOf(node, surroundings.connectors)
   if (probe === undefined) {
@@ -62,6 +68,14 @@ async function findingOf(
   const { system, look } = probe
   if (look === undefined)
     return { operator, system, outcome: 'not looked at', message: 'its connector cannot be asked' }
+  return lookedAt({ operator, system }, look, surroundings)
+}
+
+async function lookedAt(
+  { operator, system }: Pick<Finding, 'operator' | 'system'>,
+  look: NonNullable<Probe['look']>,
+  surroundings: Surroundings,
+): Promise<Finding> {
   const { promise: trouble, reject } = Promise.withResolvers<never>()
   const stopping = new AbortController()
   const cancel = surroundings.ports.clock.after(LIMIT_MS, () => {

@@ -269,11 +269,13 @@ describe.skipIf(why !== undefined)(`checkpoints in Kudu${why === undefined ? '' 
     ['a table that does not exist', 'absent', 'has no table "absent"'],
     ['a table of other columns', 'other', 'has no column path'],
   ])(
-    'a job whose state is to be kept in %s says so',
+    'a job whose state is to be kept in %s says so, and so does millrace doctor',
     async (_what, table, words) => {
       if (table === 'other') await createKuduTable(kudu, 'other', { columns: { id: 'INT64' }, keys: ['id'] })
       const file = join(dir, `wrong-${table}.yaml`)
       writeFileSync(file, jobOf(`kudu://${kudu.masters}/${table}`))
+      const doctor = await startMillrace('doctor', file).ended
+      expect([doctor.code, doctor.stdout]).toEqual([1, expect.stringContaining(words)])
       const job = startMillrace('run', file)
       await waitFor('the report', PATIENCE_MS, async () => job.stderr().includes(words), job.stderr)
       await killRun(job)

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -8,6 +8,7 @@ import { declaration as cassandra } from '../../../runtime/connectors/cassandra/
 import { VirtualCassandra } from '../../../runtime/connectors/cassandra/virtual/cluster.ts'
 import { connector as console } from '../../../runtime/connectors/console/connector.ts'
 import { declaration as consoleDeclaration } from '../../../runtime/connectors/console/declaration.ts'
+import { openAnyStore } from '../../../runtime/builtin-stores.ts'
 import { Connectors } from '../../../runtime/connectors/registry.ts'
 import { connector as httpConnector } from '../../../runtime/connectors/http/connector.ts'
 import { declaration as http } from '../../../runtime/connectors/http/declaration.ts'
@@ -27,7 +28,7 @@ describe('millrace doctor', () => {
     rmSync(dir, { recursive: true, force: true })
   })
 
-  async function ask(graph: readonly object[], output: 'text' | 'json' = 'text') {
+  async function ask(graph: readonly object[], output: 'text' | 'json' = 'text', checkpoints: object = {}) {
     const kept = new VirtualCassandra(COLUMNS, { partitionKey: ['id'], clusteringKey: [] })
     const connectors = new Connectors([
       { declaration: cassandra, load: async () => ({ connector: cassandraConnector(() => kept.connect()) }) },
@@ -36,12 +37,21 @@ describe('millrace doctor', () => {
       { declaration: valuesDeclaration, load: async () => ({ connector: values }) },
     ])
     const file = join(dir, 'job.yaml')
-    const job = { apiVersion: 'millrace.dev/v1alpha1', kind: 'StreamJob', metadata: { name: 'job' }, spec: { graph } }
+    const job = {
+      apiVersion: 'millrace.dev/v1alpha1',
+      kind: 'StreamJob',
+      metadata: { name: 'job' },
+      spec: { graph, checkpoints },
+    }
     writeFileSync(file, JSON.stringify(job))
     let out = ''
     let err = ''
     const io = { out: (text: string) => (out += text), err: (text: string) => (err += text) }
-    const code = await doctor(file, { output, connectors, ports: jumpingPorts() }, io as Parameters<typeof doctor>[2])
+    const code = await doctor(
+      file,
+      { output, connectors, ports: Object.assign(jumpingPorts(), { openStore: openAnyStore }) },
+      io as Parameters<typeof doctor>[2],
+    )
     return { code, out, err, statements: kept.statements }
   }
 
@@ -64,6 +74,22 @@ describe('millrace doctor', () => {
     )
     expect(code).toBe(0)
     expect(statements).toEqual([])
+  })
+
+  test('when the job names a store, says what it finds there, or why it cannot be used', async () => {
+    mkdirSync(join(dir, 'state', 'local', 'job', 'run-1'), { recursive: true })
+    writeFileSync(join(dir, 'state', 'local', 'job', 'run-1', 'file'), '')
+    const shown = { id: 'shown', from: 'rows', sink: 'console' }
+    const kept = await ask([rows, shown], 'text', { store: join(dir, 'state') })
+    expect(kept.out).toContain('✓ checkpoints: store file: 1 file of this job')
+    const fresh = await ask([rows, shown], 'text', { store: join(dir, 'fresh') })
+    expect(fresh.out).toContain('✓ checkpoints: store file: no state of this job')
+    writeFileSync(join(dir, 'taken'), '')
+    const taken = await ask([rows, shown], 'text', { store: join(dir, 'taken') })
+    expect([taken.code, taken.out]).toEqual([
+      1,
+      expect.stringContaining('✗ checkpoints: store file: STORE_UNAVAILABLE'),
+    ])
   })
 
   test('when a table is not there or a column does not fit, names the operator, code and reason, and ends with 1', async () => {
