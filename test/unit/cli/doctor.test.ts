@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -8,12 +8,14 @@ import { declaration as cassandra } from '../../../runtime/connectors/cassandra/
 import { VirtualCassandra } from '../../../runtime/connectors/cassandra/virtual/cluster.ts'
 import { connector as console } from '../../../runtime/connectors/console/connector.ts'
 import { declaration as consoleDeclaration } from '../../../runtime/connectors/console/declaration.ts'
-import { openAnyStore } from '../../../runtime/builtin-stores.ts'
 import { Connectors } from '../../../runtime/connectors/registry.ts'
 import { connector as httpConnector } from '../../../runtime/connectors/http/connector.ts'
 import { declaration as http } from '../../../runtime/connectors/http/declaration.ts'
 import { connector as values } from '../../../runtime/connectors/values/connector.ts'
 import { declaration as valuesDeclaration } from '../../../runtime/connectors/values/declaration.ts'
+import { MillraceError } from '../../../runtime/model/errors.ts'
+import type { Store } from '../../../runtime/ports/store.ts'
+import { MemoryStore } from '../../harness/memory-store.ts'
 import { jumpingPorts } from '../../harness/kafka/jumping-clock.ts'
 
 const COLUMNS = [
@@ -21,6 +23,19 @@ const COLUMNS = [
   { name: 'name', type: { kind: 'text' } },
 ] as const
 const TABLE = { hosts: 'virtual:9042', keyspace: 'shop', table: 'orders' }
+
+/** One has a file of the job, one has none, one is away. */
+function openStore(url: string): Store {
+  const store = new MemoryStore()
+  if (url.startsWith('s3:')) void store.put('local/job/run-1/file', new Uint8Array())
+  if (!url.startsWith('kudu:')) return store
+  const away = new MillraceError('STORE_UNAVAILABLE', 'the checkpoint store does not serve', {
+    domain: 'dependency',
+    retriable: true,
+    cause: new Error('no route to it'),
+  })
+  return Object.assign(store, { list: () => Promise.reject(away) })
+}
 
 describe('millrace doctor', () => {
   const dir = mkdtempSync(join(tmpdir(), 'millrace-doctor-'))
@@ -49,7 +64,7 @@ describe('millrace doctor', () => {
     const io = { out: (text: string) => (out += text), err: (text: string) => (err += text) }
     const code = await doctor(
       file,
-      { output, connectors, ports: Object.assign(jumpingPorts(), { openStore: openAnyStore }) },
+      { output, connectors, ports: Object.assign(jumpingPorts(), { openStore }) },
       io as Parameters<typeof doctor>[2],
     )
     return { code, out, err, statements: kept.statements }
@@ -77,18 +92,17 @@ describe('millrace doctor', () => {
   })
 
   test('when the job names a store, says what it finds there, or why it cannot be used', async () => {
-    mkdirSync(join(dir, 'state', 'local', 'job', 'run-1'), { recursive: true })
-    writeFileSync(join(dir, 'state', 'local', 'job', 'run-1', 'file'), '')
     const shown = { id: 'shown', from: 'rows', sink: 'console' }
-    const kept = await ask([rows, shown], 'text', { store: join(dir, 'state') })
-    expect(kept.out).toContain('✓ checkpoints: store file: 1 file of this job')
-    const fresh = await ask([rows, shown], 'text', { store: join(dir, 'fresh') })
-    expect(fresh.out).toContain('✓ checkpoints: store file: no state of this job')
-    writeFileSync(join(dir, 'taken'), '')
-    const taken = await ask([rows, shown], 'text', { store: join(dir, 'taken') })
-    expect([taken.code, taken.out]).toEqual([
+    const kept = await ask([rows, shown], 'text', { store: 's3://bucket/jobs' })
+    expect(kept.out).toContain('✓ checkpoints: store s3: 1 file of this job')
+    const fresh = await ask([rows, shown], 'text', { store: 'hdfs://namenode:9870/jobs' })
+    expect(fresh.out).toContain('✓ checkpoints: store hdfs: no state of this job')
+    const away = await ask([rows, shown], 'text', { store: 'kudu://master/jobs' })
+    expect([away.code, away.out]).toEqual([
       1,
-      expect.stringContaining('✗ checkpoints: store file: STORE_UNAVAILABLE'),
+      expect.stringContaining(
+        '✗ checkpoints: store kudu: STORE_UNAVAILABLE the checkpoint store does not serve: no route',
+      ),
     ])
   })
 
