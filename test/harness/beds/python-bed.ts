@@ -8,7 +8,7 @@ import { findProgram, runCommand } from './run-command.ts'
 
 const SOURCES = join(import.meta.dirname, 'python')
 
-/** What is fetched together: the judges of data, and Jupyter. */
+/** What is fetched together: the judges of data, Jupyter, and Spark. */
 export type PythonPackages = keyof typeof PACKAGES
 
 const PACKAGES = {
@@ -22,6 +22,11 @@ const PACKAGES = {
     doing: 'nbclient and jupyter_client',
     size: '30 MB, about 10 s',
   },
+  spark: {
+    requirements: 'spark-requirements.txt',
+    doing: 'pyspark',
+    size: '420 MB, about 30 s',
+  },
 } as const
 
 /** Why Python's libraries can not judge here, or undefined. */
@@ -30,8 +35,8 @@ export function pythonBedMissing(): string | undefined {
 }
 
 /**
- * Fetches packages (pyarrow, deltalake, which is delta-rs, fastavro and pulsar-client; or Jupyter's clients) into a virtual
- * environment under the cache folder unless they are there; gives the path of its Python.
+ * Fetches packages (pyarrow, deltalake, which is delta-rs, fastavro and pulsar-client; Jupyter's clients; or Spark) into a
+ * virtual environment under the cache folder unless they are there; gives the path of its Python.
  */
 export function fetchPython(packages: PythonPackages): Promise<string> {
   const { doing, size } = PACKAGES[packages]
