@@ -1,6 +1,7 @@
 import { MillraceError } from '../../../model/errors.ts'
 import type { Rng } from '../../../ports/rng.ts'
 import type { Store } from '../../../ports/store.ts'
+import { storeCall } from '../../../ports/store-call.ts'
 import { decodeHead, encodeHead, INLINE_BYTES, PART_BYTES, type ObjectHead } from './object-head.ts'
 import type { PartRow, StoreRows } from './store-rows.ts'
 
@@ -30,7 +31,7 @@ export class KuduStore implements Store {
   }
 
   get(path: string): Promise<Uint8Array | undefined> {
-    return served(async () => {
+    return storeCall(async () => {
       for (let look = 0; look < MOST_LOOKS; look++) {
         const head = await this.#head(path)
         if (head === undefined) return undefined
@@ -46,14 +47,14 @@ export class KuduStore implements Store {
   }
 
   put(path: string, bytes: Uint8Array): Promise<void> {
-    return served(async () => {
+    return storeCall(async () => {
       const head = await this.#writeParts(path, bytes)
       await this.#rows.upsert([this.#headRow(path, head)])
     })
   }
 
   createIfAbsent(path: string, bytes: Uint8Array): Promise<'created' | 'exists'> {
-    return served(async () => {
+    return storeCall(async () => {
       const head = await this.#writeParts(path, bytes)
       if (await this.#rows.insert(this.#headRow(path, head))) return 'created'
       // the row may be that of this very call, whose answer was lost
@@ -64,13 +65,13 @@ export class KuduStore implements Store {
   }
 
   list(prefix: string): Promise<string[]> {
-    return served(async () =>
+    return storeCall(async () =>
       (await this.#rows.heads(this.#key(prefix))).map((path) => path.slice(this.#prefix.length)).sort(),
     )
   }
 
   unfinished(prefix: string): Promise<string[]> {
-    return served(async () => {
+    return storeCall(async () => {
       const found: string[] = []
       for (const { path: key, generation } of await this.#rows.generations(this.#key(prefix))) {
         const path = key.slice(this.#prefix.length)
@@ -81,7 +82,7 @@ export class KuduStore implements Store {
   }
 
   delete(path: string): Promise<void> {
-    return served(async () => {
+    return storeCall(async () => {
       const mark = path.indexOf(GENERATION_MARK)
       if (mark >= 0) {
         await this.#deleteGeneration(path.slice(0, mark), path.slice(mark + GENERATION_MARK.length))
@@ -144,19 +145,4 @@ function wholeOf(
         part === index && bytes.length === Math.min(PART_BYTES, sizeBytes - index * PART_BYTES),
     )
   return isWhole ? Buffer.concat(inOrder.map(({ bytes }) => bytes)) : undefined
-}
-
-/** As of every store: what refuses may serve again once somebody has mended it. */
-async function served<T>(run: () => Promise<T>): Promise<T> {
-  try {
-    return await run()
-  } catch (cause) {
-    if (!(cause instanceof MillraceError) || cause.code === 'STORE_PATH_INVALID') throw cause
-    throw new MillraceError('STORE_UNAVAILABLE', 'the checkpoint store does not serve', {
-      domain: 'dependency',
-      retriable: true,
-      cause,
-      ...(cause.hint === undefined ? {} : { hint: cause.hint }),
-    })
-  }
 }
