@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -14,7 +14,7 @@ import type { Store } from '../../runtime/ports/store.ts'
 import { type KuduBed, kuduBedMissing, startKudu } from '../harness/beds/kudu-bed.ts'
 import { createKuduTable } from '../harness/beds/kudu-tables.ts'
 import { waitFor } from '../harness/beds/wait-for.ts'
-import { killRun, runIdOf } from '../harness/local-runs.ts'
+import { killRun, linesOf, runIdOf } from '../harness/local-runs.ts'
 import { startMillrace } from '../harness/processes.ts'
 import { ROOT } from '../harness/source-files.ts'
 
@@ -129,6 +129,20 @@ describe.skipIf(why !== undefined)(`checkpoints in Kudu${why === undefined ? '' 
     LONG_MS,
   )
 
+  /** A client whose reads and writes go through `call`. */
+  function around(real: KuduClient, call: <T>(act: () => Promise<T>) => Promise<T>): KuduClient {
+    return {
+      masters: real.masters,
+      openTable: (name) => real.openTable(name),
+      tablets: (table, look) => real.tablets(table, look),
+      newWrite: (tablet, operations) => real.newWrite(tablet, operations),
+      now: (table, tablet) => real.now(table, tablet),
+      write: (table, write) => call(() => real.write(table, write)),
+      openScan: (table, scan) => call(() => real.openScan(table, scan)),
+      close: () => real.close(),
+    }
+  }
+
   /** Ends after so many calls as a process does that is killed: before a call, or before its answer comes. */
   function mortal(calls: number, dies: 'before' | 'after'): { through: KuduClient; isDead: () => boolean } {
     const real = client()
@@ -144,17 +158,7 @@ describe.skipIf(why !== undefined)(`checkpoints in Kudu${why === undefined ? '' 
     }
     return {
       isDead: () => left < 0,
-      through: {
-        ...real,
-        masters: real.masters,
-        openTable: (name) => real.openTable(name),
-        tablets: (table, look) => real.tablets(table, look),
-        newWrite: (tablet, operations) => real.newWrite(tablet, operations),
-        now: (table, tablet) => real.now(table, tablet),
-        write: (table, write) => call(() => real.write(table, write)),
-        openScan: (table, scan) => call(() => real.openScan(table, scan)),
-        close: () => real.close(),
-      },
+      through: around(real, call),
     }
   }
 
@@ -201,16 +205,7 @@ describe.skipIf(why !== undefined)(`checkpoints in Kudu${why === undefined ? '' 
       if (turn === 6) throw unreachable('flaky', new Error('the answer is lost'))
       return result
     }
-    return {
-      masters: real.masters,
-      openTable: (name) => real.openTable(name),
-      tablets: (table, look) => real.tablets(table, look),
-      newWrite: (tablet, operations) => real.newWrite(tablet, operations),
-      now: (table, tablet) => real.now(table, tablet),
-      write: (table, write) => call(() => real.write(table, write)),
-      openScan: (table, scan) => call(() => real.openScan(table, scan)),
-      close: () => real.close(),
-    }
+    return around(real, call)
   }
 
   test(
@@ -255,11 +250,7 @@ describe.skipIf(why !== undefined)(`checkpoints in Kudu${why === undefined ? '' 
       }
       const { code, stderr } = await second.ended
       expect(code, stderr).toBe(0)
-      const out = join(dir, 'out')
-      const written = readdirSync(out)
-        .filter((name) => !name.startsWith('.'))
-        .flatMap((name) => readFileSync(join(out, name), 'utf8').trimEnd().split('\n'))
-        .map((line) => (JSON.parse(line) as { number: number }).number)
+      const written = linesOf(join(dir, 'out')).map((line) => (JSON.parse(line) as { number: number }).number)
       expect(written.toSorted((a, b) => a - b)).toEqual(Array.from({ length: ROWS }, (_, n) => n))
     },
     LONG_MS,

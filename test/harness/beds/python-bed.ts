@@ -8,7 +8,7 @@ import { findProgram, runCommand } from './run-command.ts'
 
 const SOURCES = join(import.meta.dirname, 'python')
 
-/** What is fetched together: the judges of data, Jupyter, and Spark. */
+/** Packages that are fetched together: the judges of data, Jupyter, and Spark. */
 export type PythonPackages = keyof typeof PACKAGES
 
 const PACKAGES = {

@@ -9,7 +9,7 @@ export function sparkBedMissing(): string | undefined {
   return javaMissing() ?? pythonBedMissing()
 }
 
-/** What Spark reads of a table, a file or a topic, with values as exact texts. */
+/** The rows of a table, a file or a topic as Spark reads them, with values as exact texts. */
 export interface SparkRows {
   /** Spark's names of types by column. */
   readonly types: Readonly<Record<string, string>>

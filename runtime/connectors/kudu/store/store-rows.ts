@@ -88,7 +88,7 @@ export class StoreRows {
     return rows.flatMap(({ path }) => (path?.startsWith(prefix) === true ? [path] : []))
   }
 
-  /** Of rows that hold parts of objects, whether these are visible or not. */
+  /** Generations that have rows, whether or not an object names them. */
   async generations(prefix: string): Promise<readonly { path: string; generation: string }[]> {
     const rows = await this.#scan(`listing ${prefix}`, ['path', 'generation'], (columns) => pathsFrom(columns, prefix))
     const found = new Map<string, { path: string; generation: string }>()
