@@ -3,12 +3,14 @@ import type { Rng } from '../../../ports/rng.ts'
 import type { Store } from '../../../ports/store.ts'
 import { storeCall } from '../../../ports/store-call.ts'
 import { decodeHead, encodeHead, INLINE_BYTES, PART_BYTES, type ObjectHead } from './object-head.ts'
-import type { PartRow, StoreRows } from './store-rows.ts'
+import type { PartRow, RowKey, StoreRows } from './store-rows.ts'
 
 const GENERATION_MARK = '#generation='
 /** A reader may meet an object that is being replaced so often. */
 const MOST_LOOKS = 5
 const NOTHING = new Uint8Array()
+/** The part of a row that says that its generation is being deleted. */
+const CONDEMNED = -1
 
 /** The table. */
 type Rows = Pick<StoreRows, keyof StoreRows>
@@ -17,6 +19,10 @@ type Rows = Pick<StoreRows, keyof StoreRows>
  * Files in a Kudu table. The bytes of a file stand in rows of a generation of its own, 60 kB each; then its head, one
  * row, makes it visible: an upsert replaces a file, an insert is the fence, since Kudu takes one of any number of inserts
  * of a key. Generations that no head names are left of writes that were cut short, or of files that were replaced.
+ *
+ * One that is still being written looks the same. So whoever deletes a generation condemns it first, and leaves it alone
+ * when a head names it then; who has written a head looks afterwards whether all parts are there and none is condemned.
+ * Whatever the order of these four steps, a file that was put stays whole, or its put fails.
  */
 export class KuduStore implements Store {
   readonly #rows: Rows
@@ -50,16 +56,20 @@ export class KuduStore implements Store {
     return storeCall(async () => {
       const head = await this.#writeParts(path, bytes)
       await this.#rows.upsert([this.#headRow(path, head)])
+      await this.#checkKept(path, head)
     })
   }
 
   createIfAbsent(path: string, bytes: Uint8Array): Promise<'created' | 'exists'> {
     return storeCall(async () => {
       const head = await this.#writeParts(path, bytes)
-      if (await this.#rows.insert(this.#headRow(path, head))) return 'created'
+      const isNew = await this.#rows.insert(this.#headRow(path, head))
       // the row may be that of this very call, whose answer was lost
-      if ((await this.#head(path))?.generation === head.generation) return 'created'
-      await this.#deleteGeneration(path, head.generation)
+      if (isNew || (await this.#head(path))?.generation === head.generation) {
+        await this.#checkKept(path, head)
+        return 'created'
+      }
+      await this.#rows.delete(await this.#rowsOf(path, head.generation))
       return 'exists'
     })
   }
@@ -85,7 +95,7 @@ export class KuduStore implements Store {
     return storeCall(async () => {
       const mark = path.indexOf(GENERATION_MARK)
       if (mark >= 0) {
-        await this.#deleteGeneration(path.slice(0, mark), path.slice(mark + GENERATION_MARK.length))
+        await this.#sweep(path.slice(0, mark), path.slice(mark + GENERATION_MARK.length))
         return
       }
       const rows = await this.#rows.keysOf(this.#key(path))
@@ -120,9 +130,28 @@ export class KuduStore implements Store {
     return { path: this.#key(path), generation: '', part: 0, bytes: encodeHead(head) }
   }
 
-  async #deleteGeneration(path: string, wanted: string): Promise<void> {
+  async #checkKept(path: string, { generation, parts }: ObjectHead): Promise<void> {
+    if (parts === 0) return
+    const rows = await this.#rowsOf(path, generation)
+    if (rows.length === parts && rows.every(({ part }) => part !== CONDEMNED)) return
+    if ((await this.#head(path))?.generation === generation)
+      await this.#rows.delete([{ path: this.#key(path), generation: '', part: 0 }])
+    throw new MillraceError('STORE_WRITE_SWEPT', `${path} was deleted while it was written`, { domain: 'platform' })
+  }
+
+  async #sweep(path: string, generation: string): Promise<void> {
+    const condemned = { path: this.#key(path), generation, part: CONDEMNED, bytes: NOTHING }
+    await this.#rows.insert(condemned)
+    if ((await this.#head(path))?.generation !== generation) {
+      const rows = await this.#rowsOf(path, generation)
+      await this.#rows.delete(rows.filter(({ part }) => part !== CONDEMNED))
+    }
+    await this.#rows.delete([condemned])
+  }
+
+  async #rowsOf(path: string, wanted: string): Promise<readonly RowKey[]> {
     const rows = await this.#rows.keysOf(this.#key(path))
-    await this.#rows.delete(rows.filter(({ generation }) => generation === wanted))
+    return rows.filter(({ generation }) => generation === wanted)
   }
 
   #key(path: string): string {
@@ -137,7 +166,7 @@ function wholeOf(
   { parts, sizeBytes }: ObjectHead,
   found: readonly { part: number; bytes: Uint8Array }[],
 ): Uint8Array | undefined {
-  const inOrder = found.toSorted((a, b) => a.part - b.part)
+  const inOrder = found.filter(({ part }) => part !== CONDEMNED).toSorted((a, b) => a.part - b.part)
   const isWhole =
     inOrder.length === parts &&
     inOrder.every(

@@ -29,8 +29,10 @@ function table(forgets: boolean): Pick<StoreRows, keyof StoreRows> & { readonly 
       [...rows.values()].flatMap(({ path, generation }) =>
         generation === '' && path.startsWith(prefix) ? [path] : [],
       ),
-    generations: async (prefix) =>
-      [...rows.values()].filter(({ path, generation }) => generation !== '' && path.startsWith(prefix)),
+    generations: async (prefix) => {
+      const found = [...rows.values()].filter((row) => row.generation !== '' && row.path.startsWith(prefix))
+      return [...new Map(found.map((row) => [row.generation + row.path, row])).values()]
+    },
   }
 }
 
@@ -78,4 +80,84 @@ describe('files in a table of Kudu', () => {
     expect(Buffer.from((await slow.get('a')) ?? []).toString()).toBe('new')
     expect(rows.size).toBe(1)
   })
+
+  test('that somebody is about to delete are read as long as they are there', async () => {
+    const { rows: _, ...rest } = table(false)
+    const store = storeOn(rest)
+    await store.put('a', new Uint8Array(100_000))
+    await rest.insert({ path: 'jobs/a', generation: 'id1', part: -1, bytes: new Uint8Array() })
+    expect(await store.get('a')).toHaveLength(100_000)
+  })
+
+  test('that are complete when somebody deletes what was seen of them before stay whole', async () => {
+    const { rows: _, ...rest } = table(false)
+    const sweeper = storeOn(rest)
+    const writer = storeOn({
+      ...rest,
+      upsert: async (written) => {
+        // its parts are there, and its head is not
+        if (written[0]?.generation === '') seen = await sweeper.unfinished('')
+        await rest.upsert(written)
+      },
+    })
+    let seen: string[] = []
+    await writer.put('a', new Uint8Array(100_000))
+    expect(seen).toHaveLength(1)
+    for (const path of seen) await sweeper.delete(path)
+    expect(await sweeper.get('a')).toHaveLength(100_000)
+    expect(await sweeper.unfinished('')).toEqual([])
+  })
+
+  test.each(['put', 'createIfAbsent'] as const)(
+    'that somebody deletes at any step of %s are whole, or that fails and leaves nothing',
+    async (act) => {
+      // the sweeper takes one step before each call of the writer in which it is its turn
+      for (let pattern = 0; pattern < 1 << 9; pattern++) {
+        const { rows, ...rest } = table(false)
+        const steps: (() => void)[] = []
+        const turn = (): Promise<void> => new Promise((resolve) => steps.push(resolve))
+        const slow: typeof rest = {
+          ...rest,
+          insert: async (row) => (await turn(), rest.insert(row)),
+          delete: async (gone) => (await turn(), rest.delete(gone)),
+          head: async (path) => (await turn(), rest.head(path)),
+          keysOf: async (path) => (await turn(), rest.keysOf(path)),
+        }
+        let sweeping: Promise<unknown> | undefined
+        let calls = 0
+        const step = async (): Promise<void> => {
+          const many = pattern >> (calls++ * 3)
+          for (let n = 0; n < (many & 7); n++) {
+            // the first generation that this store makes
+            sweeping ??= storeOn(slow).delete('a#generation=id1')
+            await settled()
+            steps.shift()?.()
+            await settled()
+          }
+        }
+        const writer = storeOn({
+          ...rest,
+          insert: async (row) => (await step(), rest.insert(row)),
+          upsert: async (written) => (await step(), rest.upsert(written)),
+          keysOf: async (path) => (await step(), rest.keysOf(path)),
+        })
+        const outcome = await writer[act]('a', new Uint8Array(100_000)).then(
+          () => 'kept',
+          () => 'failed',
+        )
+        for (let n = 0; n < 10; n++) {
+          await settled()
+          steps.shift()?.()
+        }
+        await sweeping
+        const found = await storeOn(rest).get('a')
+        expect([pattern, outcome, found?.length]).toEqual(
+          outcome === 'kept' ? [pattern, 'kept', 100_000] : [pattern, 'failed', undefined],
+        )
+        expect(rows.size, `pattern ${pattern}`).toBeLessThanOrEqual(outcome === 'kept' ? 3 : 2)
+      }
+    },
+  )
 })
+
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
