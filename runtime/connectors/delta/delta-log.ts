@@ -31,14 +31,12 @@ export class DeltaLog {
   /** The newest state; undefined when there is no table. */
   async refresh(): Promise<TableState | undefined> {
     const known = (this.#known ??= await this.#beginning())
-    for (;;) {
-      const actions = await this.actionsOf(known.version + 1)
-      if (actions === undefined) break
-      known.apply(known.version + 1, actions)
-    }
+    await this.#applyNew(known)
     if (known.version < 0) {
-      await this.#refuseLostBeginning()
-      return undefined
+      if ((await this.#findBeginning()) === 'no table') return undefined
+      // another writer created the table after its version 0 was asked for
+      await this.#applyNew(known)
+      if (known.version < 0) return undefined
     }
     const state = known.state()
     if (state !== undefined) return state
@@ -101,15 +99,22 @@ export class DeltaLog {
     return builder
   }
 
+  async #applyNew(known: StateBuilder): Promise<void> {
+    for (;;) {
+      const actions = await this.actionsOf(known.version + 1)
+      if (actions === undefined) return
+      known.apply(known.version + 1, actions)
+    }
+  }
+
   /** A table whose first versions were cleaned up and whose pointer is lost must not be taken for no table. */
-  async #refuseLostBeginning(): Promise<void> {
+  async #findBeginning(): Promise<'no table' | 'version 0'> {
     const names = await this.#files.namesIn(LOG)
-    const version = names.find((name) => /^\d{20}\./.test(name))
-    if (version === undefined) return
-    throw invalidLog(
-      `the log of ${this.#files.name}`,
-      `it has ${version}, but neither version 0 nor a _last_checkpoint`,
-    )
+    const versions = names.filter((name) => /^\d{20}\./.test(name)).sort()
+    const [first] = versions
+    if (first === undefined) return 'no table'
+    if (`${LOG}/${first}` === logPath(0)) return 'version 0'
+    throw invalidLog(`the log of ${this.#files.name}`, `it has ${first}, but neither version 0 nor a _last_checkpoint`)
   }
 }
 

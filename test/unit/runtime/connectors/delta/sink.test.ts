@@ -214,6 +214,30 @@ test.each<[string, object, object]>([
   await expect(opened(SCHEMA)).rejects.toMatchObject({ code: 'DELTA_FEATURE_UNKNOWN', domain: 'user' })
 })
 
+test('when another writer creates the table between two questions about it, both write to that table', async () => {
+  const context = deltaSinkContext(folder, SCHEMA)
+  let created: SinkWriter | undefined
+  const openObjects: typeof context.ports.openObjects = (url) => {
+    const objects = context.ports.openObjects(url)
+    const head = objects.head.bind(objects)
+    objects.head = async (path) => {
+      const found = await head(path)
+      if (found === undefined && path.endsWith('0.json')) created ??= await opened(SCHEMA, { slot: 1 })
+      return found
+    }
+    return objects
+  }
+  const late = connector
+    .sink({ path: 'table' })
+    .writer({ ...context, ports: { ...context.ports, openObjects }, slot: 0, attempt: 1 })
+  await late.open([])
+  for (const [id, writer] of [late, created].entries()) {
+    await writer?.write(new RowBatch([{ id }]))
+    await writer?.commit(await writer.prepareCommit(1))
+  }
+  expect(await ids()).toEqual([0, 1])
+})
+
 test('when the log has lost its beginning, it is not taken for a new table', async () => {
   mkdirSync(join(table(), '_delta_log'), { recursive: true })
   writeFileSync(join(table(), '_delta_log', `${'0'.repeat(18)}12.json`), '')
