@@ -115,6 +115,8 @@ export interface SubtaskMetrics {
   /** Checked when it arrives. */
   operators?: readonly OperatorRecords[]
   lateRecords: number
+  /** How its time was spent, in milliseconds; the rest of `elapsed` was work. Checked when it is used. */
+  time?: { elapsed: number; idle: number; backpressured: number }
   /** Wall time (ms since the epoch) of the last record that left the subtask. */
   lastRecordAt: number | null
   firstRecordAt: number | null

@@ -4,6 +4,7 @@ import type { RecordWriter } from '../exchange/record-writer.ts'
 import { MAX_TIMESTAMP, type Timestamp } from '../model/time.ts'
 import type { RecordTally } from '../operators/record-tally.ts'
 import type { Stage } from '../operators/stage.ts'
+import type { TimeShares } from './time-shares.ts'
 
 /** Counts the rows that come to a stage. */
 export class CountedStage implements Stage {
@@ -60,11 +61,13 @@ export class SinkStage implements Stage {
  */
 export class ExchangeStage implements Stage {
   readonly writers: readonly RecordWriter[]
+  readonly #time: TimeShares
   readonly #onOut: (count: number) => void
   #wake: (() => void) | undefined
 
-  constructor(writers: readonly RecordWriter[], onOut: (count: number) => void) {
+  constructor(writers: readonly RecordWriter[], time: TimeShares, onOut: (count: number) => void) {
     this.writers = writers
+    this.#time = time
     this.#onOut = onOut
   }
 
@@ -72,9 +75,12 @@ export class ExchangeStage implements Stage {
     for (const writer of this.writers) writer.write(batch)
     this.#onOut(batch.count)
     while (this.#mustWait())
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve
-      })
+      await this.#time.during(
+        'backpressured',
+        new Promise<void>((resolve) => {
+          this.#wake = resolve
+        }),
+      )
   }
 
   /** Throws when a channel is lost: the subtask has failed. */

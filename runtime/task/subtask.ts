@@ -18,6 +18,7 @@ import type { OperatorChain } from './operator-chain.ts'
 import type { Mailbox } from './mailbox.ts'
 import type { Signal } from './signal.ts'
 import type { ExchangeStage } from './stage.ts'
+import type { TimeShares } from './time-shares.ts'
 
 /**
  * After so many steps, or milliseconds, the loop lets the process turn: when source and sink answer without waiting,
@@ -63,6 +64,7 @@ export interface SubtaskParts {
   signal: Signal
   mailbox: Mailbox
   counters: SubtaskCounters
+  time: TimeShares
   tallies: RecordTallies
   metrics: MetricRegistry
   events: SubtaskEvents
@@ -108,6 +110,7 @@ export class Subtask {
 
   /** Resolves when stopped; rejects with what made the subtask fail. Called once. */
   run(): Promise<void> {
+    this.#parts.time.start()
     this.#done = this.#loop()
     return this.#done
   }
@@ -172,6 +175,7 @@ export class Subtask {
     return {
       attempt: this.#parts.attempt,
       ...this.#parts.counters,
+      time: this.#parts.time.read(),
       operators: operatorRecords(this.#parts.tallies),
       watermark: this.#watermark,
       stateBytes,
@@ -267,7 +271,7 @@ export class Subtask {
         : this.#parts.clock.after(retryMs, () => {
             this.#parts.signal.raise()
           })
-    await this.#parts.signal.wait()
+    await this.#parts.time.during('idle', this.#parts.signal.wait())
     cancel?.()
   }
 

@@ -21,6 +21,7 @@ import { Mailbox } from '../task/mailbox.ts'
 import { compileOperatorChain, type OperatorChain } from '../task/operator-chain.ts'
 import { Signal } from '../task/signal.ts'
 import { SubtaskCounters } from '../task/subtask.ts'
+import { TimeShares } from '../task/time-shares.ts'
 import { MetricRegistry } from '../telemetry/metric-registry.ts'
 import { passThroughFields } from './pass-through-fields.ts'
 import { spillOf } from './spill.ts'
@@ -52,6 +53,7 @@ export interface CompiledSubtask {
   readonly slot: number
   readonly signal: Signal
   readonly counters: SubtaskCounters
+  readonly time: TimeShares
   readonly tallies: RecordTallies
   readonly metrics: MetricRegistry
   /**
@@ -90,6 +92,8 @@ function compile(chain: Chain, parts: CompileParts, functions: UserFunctions, lo
   const signal = new Signal()
   const counters = new SubtaskCounters()
   const metrics = new MetricRegistry()
+  const time = new TimeShares(ports.clock)
+  time.collectInto(metrics, firstOf(chain).id)
   const tallies = new RecordTallies()
   const stopping = new AbortController()
   const mailbox = new Mailbox(ports.clock, signal)
@@ -98,7 +102,7 @@ function compile(chain: Chain, parts: CompileParts, functions: UserFunctions, lo
     counters.recordsOut += count
   }
   const inputs = inputStreams(plan, chain)
-  const exchanges = compileExchangeEnds({ plan, chain, slot, clock: ports.clock, signal, onOut: countOut })
+  const exchanges = compileExchangeEnds({ plan, chain, slot, clock: ports.clock, time, signal, onOut: countOut })
   const passed = exchanges.ends.size === 0 ? passThroughTexts(chain, connectors) : undefined
   const operators = compileOperatorChain({
     loaded,
@@ -152,6 +156,7 @@ function compile(chain: Chain, parts: CompileParts, functions: UserFunctions, lo
     slot,
     signal,
     counters,
+    time,
     tallies,
     metrics,
     stopping,

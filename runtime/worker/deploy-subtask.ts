@@ -90,7 +90,8 @@ class Deployer {
       store,
       events,
     } = this.#context
-    const { chain, slot, outlets, mailbox, stopping, signal, counters, tallies, metrics, operators } = this.#compiled
+    const { chain, slot, outlets, mailbox, stopping, signal, counters, time, tallies, metrics, operators } =
+      this.#compiled
     const { ends } = this.#compiled.exchanges
     const source = firstOf(chain)
     this.#offerChannels()
@@ -115,6 +116,7 @@ class Deployer {
       clock: ports.clock,
       signal,
       counters,
+      time,
       tallies,
       metrics,
       events,

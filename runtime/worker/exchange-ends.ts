@@ -9,6 +9,7 @@ import { chainOf, type Chain, type Exchange, type ExecutionPlan } from '../plan/
 import type { Clock } from '../ports/clock.ts'
 import type { Signal } from '../task/signal.ts'
 import { ExchangeStage } from '../task/stage.ts'
+import type { TimeShares } from '../task/time-shares.ts'
 
 /** Where rows leave a chain for other chains. */
 export interface ExchangeEnds {
@@ -23,6 +24,7 @@ export interface ExchangeEndsParts {
   readonly chain: Chain
   readonly slot: number
   readonly clock: Clock
+  readonly time: TimeShares
   /** Raised when a channel that was full takes rows again. */
   readonly signal: Signal
   onOut(count: number): void
@@ -55,6 +57,7 @@ function compileEnd(
       channels.set(exchange.id, writers)
       return generatedFor({ operator: exchange.id }, () => compileWriter(exchange, parts, writers))
     }),
+    parts.time,
     (count) => {
       parts.onOut(count)
     },
