@@ -11,6 +11,7 @@ import type { CheckpointReport, Order } from '../model/job.ts'
  *   GET  /v1/savepoints/{id} → SavepointReport (404 when unknown)
  *   DELETE /v1/savepoints/{id} deletes its files (204, also when unknown; 409 while the job would restore from it)
  *   POST /v1/changes     ReportWatch → JobReport once it is unlike the digest; 204 when it is not in time
+ *   PUT  /v1/autoscaler  AutoscalerPolicy or null → JobReport; the same policy again changes nothing. Gone with the process
  *   GET  /metrics        → Prometheus text      GET /healthz → 200
  */
 export type { CheckpointReport, JobTarget, Order } from '../model/job.ts'
@@ -76,8 +77,48 @@ export interface JobReport {
   pausedSplits?: number
   /** Bytes of rows in tables, summed over all subtasks: in memory, and in files on local disks. */
   stateBytes?: { memory: number; disk: number }
+  /** Absent from coordinators that cannot watch the load. */
+  autoscaler?: AutoscalerReport
   /** Why the job is not running, or why checkpoints fail. */
   error: ErrorReport | null
+}
+
+/** What a coordinator is to watch the load for. It proposes; whoever set the policy decides. */
+export interface AutoscalerPolicy {
+  /** Operators whose parallelism may change; a chain with another one keeps its own. */
+  operators: readonly string[]
+  minReplicas: number
+  maxReplicas: number
+  /** The share of its time, 0 to 1, in which a slot is to work. */
+  targetUtilization: number
+  /** Records that wait are to be worked off in this time. */
+  catchUpMs: number
+  /** Fewer slots are proposed when they would have been enough for so long. */
+  scaleDownAfterMs: number
+}
+
+export interface AutoscalerReport {
+  /** Of the policy in force (`policyDigest`); null: none. */
+  policy: string | null
+  /** Empty: the job is as it should be, or it is not known yet. */
+  proposals: readonly ScalingProposal[]
+  /** Operators that need more slots than they may have, or have more of no use. */
+  limits: readonly ScalingLimit[]
+}
+
+/** Operators that share chains, or hand rows to each other slot by slot, are proposed together. */
+export interface ScalingProposal {
+  operators: readonly string[]
+  from: number
+  to: number
+  /** In one sentence, as of when it was proposed first. */
+  because: string
+}
+
+export interface ScalingLimit {
+  operators: readonly string[]
+  reason: 'AtMax' | 'AtSplits' | 'Ineffective'
+  message: string
 }
 
 /** Records that an operator left out in this attempt. */

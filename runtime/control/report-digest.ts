@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto'
-import { canonicalJson } from '../model/canonical-json.ts'
+import { digestOf } from './digest.ts'
 import type { JobReport } from './job-report.ts'
 
 /**
@@ -12,8 +11,5 @@ export function reportDigest(report: JobReport): string {
   const { pausedSplits, stateBytes, ...said } = lasting
   const kept = checkpoint === null ? null : { attempt: checkpoint.attempt, savepoint: checkpoint.savepoint ?? null }
   const lost = losses.map(({ operator, firstReason }) => ({ operator, firstReason }))
-  return createHash('sha256')
-    .update(canonicalJson({ ...said, checkpoint: kept, losses: lost }))
-    .digest('hex')
-    .slice(0, 16)
+  return digestOf({ ...said, checkpoint: kept, losses: lost })
 }

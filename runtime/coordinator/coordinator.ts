@@ -4,7 +4,7 @@ import { type Manifest, readManifest, withoutOutput } from '../checkpoint/manife
 import { assignRestore } from '../checkpoint/restore-assignment.ts'
 import { discardSavepoint } from '../checkpoint/retention.ts'
 import type { Connectors } from '../connectors/registry.ts'
-import type { JobPhase, JobReport, SavepointReport, SavepointRequest } from '../control/job-report.ts'
+import type { AutoscalerPolicy, JobPhase, JobReport, SavepointReport, SavepointRequest } from '../control/job-report.ts'
 import type { SubtaskMetrics, WorkerMessage } from '../control/messages.ts'
 import { describeWithCauses, type ErrorReport, errorReport, MillraceError } from '../model/errors.ts'
 import type { Attempt, SubtaskId } from '../model/ids.ts'
@@ -16,6 +16,7 @@ import type { NetAddress } from '../ports/net.ts'
 import type { Ports } from '../ports/ports.ts'
 import type { Store } from '../ports/store.ts'
 import { AttemptCheckpoints } from './attempt-checkpoints.ts'
+import { Autoscaler } from './autoscaler/autoscaler.ts'
 import { AttemptFailures } from './attempt-failures.ts'
 import { AttemptRun } from './attempt-run.ts'
 import { deploymentsOf } from './deployments.ts'
@@ -69,6 +70,7 @@ export class Coordinator {
   readonly #store: Store
   readonly #registry: WorkerRegistry
   readonly #pause = new PauseClock()
+  readonly #autoscaler: Autoscaler
   readonly #savepoints: Savepoints
   readonly #orders: WorkerOrders
   readonly #initial: InitialState
@@ -102,6 +104,7 @@ export class Coordinator {
     this.#ports = ports
     this.#store = store
     this.#job = new WantedJob(planJob)
+    this.#autoscaler = new Autoscaler(ports.clock)
     this.listeners = new ReportListeners(ports.clock, () => this.report())
     this.#registry = new WorkerRegistry({
       clock: ports.clock,
@@ -113,8 +116,9 @@ export class Coordinator {
           this.#stopStale(worker)
           this.#wake()
         },
-        metrics: (metrics) => {
+        metrics: (subtask, metrics) => {
           this.#pause.observe(metrics)
+          this.#autoscaler.observe(subtask, metrics)
         },
         lost: (subtask) => {
           this.#onLost(subtask)
@@ -197,6 +201,7 @@ export class Coordinator {
     this.#closed = true
     // the next one's time would hold up the end of a process that does more than this job
     this.#checkpoints.stop()
+    this.#autoscaler.rest()
     this.listeners.close()
     this.#preparation?.end()
     this.#run?.fail(
@@ -233,6 +238,11 @@ export class Coordinator {
   savepoint({ id, order }: SavepointRequest): SavepointReport {
     this.#job.obey(`the savepoint ${id}`, order)
     return this.#savepoints.ask(id)
+  }
+
+  /** What to watch the load for; null: nothing. */
+  setAutoscaler(policy: AutoscalerPolicy | null): void {
+    this.#autoscaler.setPolicy(policy)
   }
 
   findSavepoint(id: string): SavepointReport | undefined {
@@ -294,6 +304,7 @@ export class Coordinator {
       restarts: this.#restarts,
       lastPauseMs: this.#pause.pauseBefore(this.#attempt),
       ...summaryOf(metrics),
+      autoscaler: this.#autoscaler.report(),
       error: this.#error.current ? errorReport(this.#error.current) : (trouble ?? this.#runningReport()),
     }
   }
@@ -698,6 +709,7 @@ export class Coordinator {
       subtasks: subtasks.length,
       from: newest ? `${newest.attempt}-${newest.id}` : 'nothing',
     })
+    this.#autoscaler.begin({ attempt, plan: wanted.plan, splits: this.#sources.splitCounts(wanted.plan, splits) })
     const times = this.#failures.checkpointTimes(wanted.graph.checkpoints.intervalMs)
     this.#checkpoints.start(run, times)
     this.#sources.watch(wanted.plan, splits, {
@@ -737,6 +749,7 @@ export class Coordinator {
     if (phase === this.#phase) return
     this.#ports.logger.debug('phase', { from: this.#phase, to: phase })
     this.#phase = nextPhase(this.#phase, phase)
+    if (phase !== 'running') this.#autoscaler.rest()
     if (isOver(phase)) for (const worker of this.#registry.workers()) this.#stopStale(worker)
   }
 }

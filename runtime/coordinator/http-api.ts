@@ -1,7 +1,7 @@
 import { isSameSecret } from '../model/same-secret.ts'
 import { isFields } from '../model/fields.ts'
 import { errorReport, MillraceError } from '../model/errors.ts'
-import type { ReportWatch, SavepointRequest } from '../control/job-report.ts'
+import type { AutoscalerPolicy, ReportWatch, SavepointRequest } from '../control/job-report.ts'
 import type { JobTarget, Order } from '../model/job.ts'
 import type { HttpHandler, HttpRequest, HttpResponse } from '../ports/http.ts'
 import { isLocalHost } from '../ports/local-host.ts'
@@ -60,6 +60,15 @@ const ROUTES: readonly Route[] = [
     needsToken: true,
     answer: async (coordinator, { body }) => {
       coordinator.setTarget(parseTarget(body))
+      return json(200, coordinator.report())
+    },
+  },
+  {
+    method: 'PUT',
+    path: /^\/v1\/autoscaler$/,
+    needsToken: true,
+    answer: async (coordinator, { body }) => {
+      coordinator.setAutoscaler(body.trim() === 'null' ? null : parsePolicy(body))
       return json(200, coordinator.report())
     },
   },
@@ -164,6 +173,32 @@ function parseOrder({ order }: { order?: unknown }): { order?: Order } {
     throw new MillraceError('ORDER_INVALID', 'an order needs the generation of the job', { domain: 'user' })
   const isLed = typeof id === 'string' && typeof transitions === 'number'
   return { order: { generation, ...(isLed ? { lease: { id, transitions } } : {}) } }
+}
+
+function parsePolicy(body: string): AutoscalerPolicy {
+  const { operators, minReplicas, maxReplicas, targetUtilization, catchUpMs, scaleDownAfterMs } = parseJson(
+    body,
+  ) as Partial<Record<keyof AutoscalerPolicy, unknown>>
+  if (
+    !Array.isArray(operators) ||
+    !operators.every((operator) => typeof operator === 'string') ||
+    !isAtLeast(minReplicas, 1) ||
+    !isAtLeast(maxReplicas, minReplicas) ||
+    !isAtLeast(targetUtilization, 0.05) ||
+    targetUtilization > 1 ||
+    !isAtLeast(catchUpMs, 1) ||
+    !isAtLeast(scaleDownAfterMs, 1)
+  )
+    throw new MillraceError(
+      'POLICY_INVALID',
+      'an autoscaler needs operators, minReplicas, maxReplicas, targetUtilization (0.05 to 1), catchUpMs and scaleDownAfterMs',
+      { domain: 'user' },
+    )
+  return { operators, minReplicas, maxReplicas, targetUtilization, catchUpMs, scaleDownAfterMs }
+}
+
+function isAtLeast(value: unknown, least: number): value is number {
+  return typeof value === 'number' && Number.isFinite(value) && value >= least
 }
 
 function parseWatch(body: string): ReportWatch {

@@ -1,8 +1,9 @@
 import type { Manifest } from '../checkpoint/manifest.ts'
+import { memberOf } from '../model/fields.ts'
 import type { Attempt, SubtaskId } from '../model/ids.ts'
 import type { Split } from '../model/snapshot.ts'
 import type { ExecutionPlan } from '../plan/execution-plan.ts'
-import { discoverSplits, type SplitParts, watchSplits } from './splits.ts'
+import { discoverSplits, sourcesOf, type SplitParts, watchSplits } from './splits.ts'
 
 /** The sources of the job, asked for their splits. A source that does not answer is reported at once. */
 export class JobSources {
@@ -28,6 +29,17 @@ export class JobSources {
     const splits = await discoverSplits({ ...this.#parts, plan }, manifest, attempt)
     this.#haveFailed = false
     return splits
+  }
+
+  /** How many splits each source has; a source to which senders connect has one for each slot, however many. */
+  splitCounts(plan: ExecutionPlan, splits: Readonly<Record<string, readonly Split[]>>): ReadonlyMap<string, number> {
+    const { sources } = this.#parts.connectors
+    return new Map(
+      sourcesOf(plan).map(({ operator, verb }) => {
+        const listens = memberOf(sources, verb.connector)?.listens !== undefined
+        return [operator.id, listens ? Infinity : Math.max(1, memberOf(splits, operator.id)?.length ?? 0)]
+      }),
+    )
   }
 
   /** As watchSplits. Reports nothing: the readers report a source that does not answer. */

@@ -79,7 +79,7 @@ export function watchSplits(
   }
 }
 
-function sourcesOf(plan: ExecutionPlan): Source[] {
+export function sourcesOf(plan: ExecutionPlan): Source[] {
   return plan.chains.flatMap((chain) =>
     chain.operators.flatMap((operator) =>
       operator.verb.kind === 'source' ? [{ chain, operator, verb: operator.verb }] : [],

@@ -24,7 +24,7 @@ export interface RegisteredWorker {
 
 export interface RegistryEvents {
   registered(worker: RegisteredWorker): void
-  metrics(metrics: SubtaskMetrics): void
+  metrics(subtask: SubtaskId, metrics: SubtaskMetrics): void
   /** The connection is gone or another process took the slot; nothing more comes from it. */
   lost(subtask: SubtaskId): void
   message(subtask: SubtaskId, message: WorkerMessage): void
@@ -122,7 +122,7 @@ export class WorkerRegistry {
           // finished job.
           const metrics = message.metrics && this.#withCheckedSeries(message.metrics, entry)
           entry.worker.metrics = metrics ?? (entry.worker.metrics && { ...entry.worker.metrics, trouble: null })
-          if (metrics) this.#events.metrics(metrics)
+          if (metrics) this.#events.metrics(entry.worker.subtask, metrics)
           sendMessage(connection, { kind: 'heartbeat' } satisfies CoordinatorMessage)
           return undefined
         }
