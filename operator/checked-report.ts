@@ -20,6 +20,7 @@ const CHECKS: Readonly<Record<string, (value: unknown) => boolean>> = {
   lastPauseMs: (value) => value === null || isCount(value),
   error: isError,
   refused: (value) => value === undefined || (isFields(value) && isError(value['error'])),
+  autoscaler: (value) => value === undefined || isAutoscaler(value),
   losses: (value) => value === undefined || (Array.isArray(value) && value.every(isFields)),
 }
 
@@ -79,6 +80,19 @@ function isCheckpoint(value: unknown): boolean {
     [attempt, id, sizeBytes].every((count) => Number.isSafeInteger(count)) &&
     [completedAt, durationMs].every((ms) => typeof ms === 'number' && Math.abs(ms) <= LATEST) &&
     (savepoint === undefined || typeof savepoint === 'string')
+  )
+}
+
+function isAutoscaler(value: unknown): boolean {
+  if (!isFields(value)) return false
+  const { policy, proposals, limits } = value
+  const isSlots = (slots: unknown): boolean => typeof slots === 'number' && Number.isSafeInteger(slots) && slots >= 1
+  const areOf = (list: unknown, isGood: (item: Fields) => boolean): boolean =>
+    Array.isArray(list) && list.every((item) => isFields(item) && areTexts(item['operators']) && isGood(item))
+  return (
+    (policy === null || typeof policy === 'string') &&
+    areOf(proposals, ({ from, to, because }) => isSlots(from) && isSlots(to) && typeof because === 'string') &&
+    areOf(limits, ({ reason, message }) => typeof reason === 'string' && typeof message === 'string')
   )
 }
 

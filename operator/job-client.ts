@@ -2,6 +2,7 @@ import { MillraceError } from '../runtime/model/errors.ts'
 import type { ErrorReport } from '../runtime/model/errors.ts'
 import type { Encryption } from '../runtime/model/encryption.ts'
 import type {
+  AutoscalerPolicy,
   JobReport,
   JobTarget,
   ReportWatch,
@@ -46,6 +47,8 @@ export interface JobClient {
   /** Waits for a report with another digest; undefined when there was none in time. */
   reportUnlike(at: JobEndpoint, known: ReportWatch): Promise<JobReport | undefined>
   putTarget(at: JobEndpoint, target: JobTarget): Promise<JobReport>
+  /** What the coordinator is to watch the load for; null: nothing. */
+  putAutoscaler(at: JobEndpoint, policy: AutoscalerPolicy | null): Promise<JobReport>
   requestSavepoint(at: JobEndpoint, request: SavepointRequest): Promise<SavepointReport>
   /** Undefined when the coordinator has not heard of this savepoint. */
   savepoint(at: JobEndpoint, id: string): Promise<SavepointReport | undefined>

@@ -1,7 +1,7 @@
 import type { Condition, KubeObject } from '../kube/objects.ts'
 import type { Reason } from '../kube/reasons.ts'
 import type { ResourceType } from '../kube/resource-type.ts'
-import type { OperatorLoss } from '../../runtime/control/job-report.ts'
+import type { OperatorLoss, ScalingLimit, ScalingProposal } from '../../runtime/control/job-report.ts'
 import type { SavepointTrigger } from './stream-savepoint.ts'
 
 export const GROUP = 'millrace.dev'
@@ -54,6 +54,8 @@ export interface StreamJobSpec {
   savepoints?: SavepointPolicy
   deletion?: { deadline?: string; savepoint?: 'Take' | 'Skip' }
   upgrade?: UpgradePolicy
+  /** The parallelism follows the load. */
+  autoscaler?: AutoscalerSpec
 }
 
 export type RestoreFrom =
@@ -79,6 +81,19 @@ export interface UpgradePolicy {
   rollbackTo?: number
   /** How many kept specs are listed in the status, besides those in use. */
   revisionHistoryLimit?: number
+}
+
+export interface AutoscalerSpec {
+  /** Recommend: what it would do stands in the status. Off: the load is not watched. */
+  mode?: 'Off' | 'Recommend' | 'Apply'
+  minReplicas?: number
+  maxReplicas: number
+  /** Percent of its time in which a slot is to work. */
+  targetUtilization?: number
+  /** Records that wait are to be worked off in this time. */
+  catchUp?: string
+  /** Slots go when fewer would have been enough for so long. */
+  scaleDownAfter?: string
 }
 
 export interface EnvVar {
@@ -156,6 +171,7 @@ export interface StreamJobStatus {
   /** The spec that did not hold: the stable one runs in its place until the spec is another. */
   rolledBack?: { hash: string; at: string; message: string } | null
   finishedAt?: string | null
+  autoscaler?: AutoscalerStatus | null
   /** The newest ones, the newest last: what was seen, what was done, and why. */
   decisions?: readonly DecisionRecord[]
   conditions?: Condition[]
@@ -170,6 +186,32 @@ export interface DecisionRecord {
   /** CamelCase, as in the Ready condition. */
   reason: string
   because: string
+}
+
+/** What the autoscaler did, and what it would do. */
+export interface AutoscalerStatus {
+  /** Operators that have another number of slots than `spec.replicas` says. */
+  scaled: readonly ScaledOperator[]
+  /** `spec.replicas` as it was then: another one wins over `scaled`. */
+  base: number
+  /** When it last changed something, and why. */
+  at?: string | null
+  because?: string
+  /** Hash of the spec that it changed the parallelism of. */
+  spec?: string
+  /** While the change is under way: what is taken up again when it cannot be carried out. */
+  before?: readonly ScaledOperator[] | null
+  /** A change could not be carried out: none is tried until then. */
+  held?: { until: string; message: string } | null
+  /** What the coordinator would have: not applied (yet). */
+  proposals: readonly ScalingProposal[]
+  /** Why operators that are short of slots get no more. */
+  limits: readonly ScalingLimit[]
+}
+
+export interface ScaledOperator {
+  operator: string
+  replicas: number
 }
 
 export interface LastGood {

@@ -20,6 +20,19 @@ export const REASONS = {
     means: 'Checkpoints in a row did not complete.',
     act: 'Look at the store that the message names; the job runs on and its sources are read again from the last one.',
   },
+  ScalingApplied: { means: 'The autoscaler gives operators another number of slots; the message says which and why.' },
+  ScalingLimited: {
+    means: 'Operators need more slots than they may have, or read no more with those that they were given.',
+    act: 'Raise spec.autoscaler.maxReplicas, give the topic more partitions, or look for one key with most of the records.',
+  },
+  ScalingProposed: {
+    means: 'The autoscaler would give operators another number of slots.',
+    act: 'Set spec.autoscaler.mode to Apply, or spec.replicas by hand.',
+  },
+  ScalingTakenBack: {
+    means: 'The pods for a change of the autoscaler were refused or did not come in time; the job runs on as before.',
+    act: 'Look at the quota or the nodes that the message names; it is tried again after ten minutes.',
+  },
   Completed: { means: 'The savepoint is complete and kept at the place that the message names.' },
   Configured: { means: 'Retention or compaction of the datasource was set or removed in Druid, as the resource says.' },
   ContainerFailed: {

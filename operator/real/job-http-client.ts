@@ -1,5 +1,6 @@
 import { Agent, request } from 'undici'
 import type {
+  AutoscalerPolicy,
   JobReport,
   JobTarget,
   ReportWatch,
@@ -57,6 +58,10 @@ export class JobHttpClient implements JobClient {
 
   async putTarget(at: JobEndpoint, target: JobTarget): Promise<JobReport> {
     return checkedReport(this.#expect(await this.#call(at, 'PUT', '/v1/target', target)))
+  }
+
+  async putAutoscaler(at: JobEndpoint, policy: AutoscalerPolicy | null): Promise<JobReport> {
+    return checkedReport(this.#expect(await this.#call(at, 'PUT', '/v1/autoscaler', policy)))
   }
 
   async requestSavepoint(at: JobEndpoint, savepoint: SavepointRequest): Promise<SavepointReport> {

@@ -5,6 +5,7 @@ import type { Pod } from '../kube/objects.ts'
 import { templateOf } from '../resources/template.ts'
 import { subtaskOf } from '../resources/worker-pod.ts'
 import { decideDelete } from './decide-delete.ts'
+import { decideRetreat, decideScaling, isScaling, waitsToScale } from './decide-scaling.ts'
 import { decideSuspend } from './decide-suspend.ts'
 import { decideUpgrade } from './decide-upgrade.ts'
 import type { Act, Decision } from './decision.ts'
@@ -67,6 +68,7 @@ export function isAtRest({ job, pods, problems, isDeferred, waitsFor }: Observed
     !isDeferred &&
     waitsFor === undefined &&
     (untold ?? []).length === 0 &&
+    !waitsToScale(job) &&
     (observing ?? undefined) === undefined
   )
 }
@@ -117,8 +119,8 @@ function asBefore({ job: { status } }: Observed, act: Act, events: Decision['eve
 }
 
 function decideRun(observed: Observed, wanted: Wanted): Decision {
-  const rollback = decideRollback(observed)
-  if (rollback !== undefined) return rollback
+  const back = decideRollback(observed) ?? decideRetreat(observed)
+  if (back !== undefined) return back
   if (isFinished(observed, wanted)) return finished(observed)
   if (observed.waitsFor !== undefined) {
     const { code, message } = observed.waitsFor
@@ -398,10 +400,12 @@ function underWay({ job }: Observed): OperationType | undefined {
 
 /** What bringing the running job to the wanted revision is called. */
 function changeOperation({ job, held }: Observed): OperationType {
-  return held === undefined && job.status?.lastGood?.change === 'rescale' ? 'Rescale' : 'Upgrade'
+  if (held !== undefined) return 'Upgrade'
+  return isScaling(job.status) || job.status?.lastGood?.change === 'rescale' ? 'Rescale' : 'Upgrade'
 }
 
-function tidyUp(observed: Observed, wanted: Wanted, { runningWorkers, error }: JobReport): Decision {
+function tidyUp(observed: Observed, wanted: Wanted, report: JobReport): Decision {
+  const { runningWorkers, error } = report
   const surplus = surplusPods(observed, wanted, runningWorkers)
   const { held } = observed
   const running = `${runningWorkers.length} workers run.${observed.isDeferred ? ' The pods that this operator would render wait for their turn.' : ''}${held === undefined ? '' : ` ${heldBy(held)}`}`
@@ -409,11 +413,10 @@ function tidyUp(observed: Observed, wanted: Wanted, { runningWorkers, error }: J
     error === null
       ? ({ phase: 'Running', reason: held === undefined ? 'Running' : 'RollbackTo', message: running } as const)
       : ({ phase: 'Degraded', reason: camelCase(error.code), message: `${running} ${error.message}` } as const)
-  return ending(observed, 'Succeeded', {
-    act: surplus.length > 0 ? { kind: 'deletePods', pods: surplus } : { kind: 'none' },
-    ...outcome,
-    requeueAfterMs: STEADY_MS,
-  })
+  const tidying = { ...outcome, requeueAfterMs: STEADY_MS }
+  if (surplus.length > 0)
+    return ending(observed, 'Succeeded', { ...tidying, act: { kind: 'deletePods', pods: surplus } })
+  return ending(observed, 'Succeeded', { ...tidying, ...decideScaling(observed, wanted, report) })
 }
 
 /** Pods of workers that are neither wanted nor running, and all that have handed the job over. */

@@ -1,5 +1,13 @@
+import type { AutoscalerPolicy } from '../../runtime/control/job-report.ts'
 import type { EventNote } from '../kube/events.ts'
-import type { Operation, OperationType, Refusal, StreamJobPhase, LastOperation } from '../api/stream-job.ts'
+import type {
+  AutoscalerStatus,
+  Operation,
+  OperationType,
+  Refusal,
+  StreamJobPhase,
+  LastOperation,
+} from '../api/stream-job.ts'
 import type { Pod } from '../kube/objects.ts'
 import type { Reason } from '../kube/reasons.ts'
 
@@ -17,7 +25,12 @@ export type Act =
   /** To the coordinator of that template, which is `running` or `wanted`, the spec of that. */
   | { kind: 'putTarget'; desiredState: 'running' | 'suspended'; template: string }
   | { kind: 'requestSavepoint'; id: string }
+  /** To the coordinator that runs the job. */
+  | { kind: 'putAutoscaler'; policy: AutoscalerPolicy | null }
   | { kind: 'release' }
+
+/** The part of the autoscaler's status that its own decisions write. */
+export type Scaling = Required<Omit<AutoscalerStatus, 'proposals' | 'limits'>>
 
 export interface Decision {
   act: Act
@@ -36,6 +49,8 @@ export interface Decision {
   template?: string
   /** The newest spec gives way to the one before it. */
   rolledBack?: { hash: string; at: string; message: string }
+  /** What the autoscaler changes, or takes back. */
+  scaling?: Scaling
   events: readonly EventNote[]
   requeueAfterMs?: number
 }

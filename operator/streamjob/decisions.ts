@@ -57,6 +57,8 @@ function didOf(act: Act): string {
       return `tell the coordinator of template ${act.template}: ${act.desiredState}`
     case 'requestSavepoint':
       return `ask for savepoint ${act.id}`
+    case 'putAutoscaler':
+      return act.policy === null ? 'have the load watched no more' : 'have the coordinator watch the load'
     case 'release':
       return 'release the job'
   }

@@ -9,11 +9,12 @@ import { isOwnedBy, JOB_LABEL, selectorOf } from '../resources/labels.ts'
 import { isRolledBack } from './stability.ts'
 
 /**
- * What runs depends on all of the spec but whether it should run, how it is to be upgraded and deleted, and when
- * savepoints are taken.
+ * What runs depends on all of the spec but whether it should run, how it is to be upgraded and deleted, when savepoints are
+ * taken, and how its parallelism follows the load.
  */
 export function keptPart(spec: StreamJobSpec): StreamJobSpec {
-  const { desiredState: _state, deletion: _deletion, upgrade: _upgrade, savepoints: _savepoints, ...kept } = spec
+  const { desiredState: _state, deletion: _deletion, upgrade: _upgrade, ...rest } = spec
+  const { savepoints: _savepoints, autoscaler: _autoscaler, ...kept } = rest
   return kept
 }
 

@@ -1,4 +1,5 @@
 import type { EventNote } from '../kube/events.ts'
+import { autoscalerAfter, scalingNotes } from './decide-scaling.ts'
 import type { Decision } from './decision.ts'
 import type { Observed } from './observed.ts'
 import { newestFailure } from './pod-failure.ts'
@@ -15,6 +16,7 @@ export function notesOf(observed: Observed, decision: Decision): EventNote[] {
     ...missingState(observed),
     ...losses(observed),
     ...exception(observed, decision),
+    ...scalingNotes(observed, autoscalerAfter(observed, decision)),
   ]
 }
 

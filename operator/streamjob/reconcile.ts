@@ -211,6 +211,11 @@ async function carryOut(parts: StreamJobParts, observed: Observed, decision: Dec
       return undefined
     case 'putTarget':
       return putTarget(parts, observed, act)
+    case 'putAutoscaler': {
+      const endpoint = coordinatorEndpoint(parts, observed, observed.running?.template)
+      if (endpoint !== undefined) await parts.jobClient.putAutoscaler(endpoint, act.policy)
+      return undefined
+    }
     case 'requestSavepoint': {
       const endpoint = coordinatorEndpoint(parts, observed, observed.running?.template)
       if (endpoint !== undefined) {

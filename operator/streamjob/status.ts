@@ -9,6 +9,7 @@ import type { Reason } from '../kube/reasons.ts'
 import { CHAIN_LABEL, JOB_LABEL, selectorOf, TEMPLATE_LABEL } from '../resources/labels.ts'
 import { UNNAMED } from '../resources/template.ts'
 import { camelCase } from '../kube/camel-case.ts'
+import { autoscalerAfter } from './decide-scaling.ts'
 import type { Decision } from './decision.ts'
 import { keptHash } from './kept-specs.ts'
 import { decisionsAfter } from './decisions.ts'
@@ -58,6 +59,7 @@ export function statusOf(observed: Observed, decision: Decision): StreamJobStatu
     ...(before.revisions === undefined ? {} : { revisions: before.revisions }),
     rollbackTo: observed.held ?? null,
     ...stability,
+    autoscaler: autoscalerAfter(observed, decision),
     decisions: decisionsAfter(observed, decision),
     finishedAt: decision.phase === 'Finished' ? (before.finishedAt ?? isoSeconds(now)) : null,
     conditions: withConditions(

@@ -59,7 +59,7 @@ export function tellingOf(observed: Observed, decision: Decision, next: StreamJo
 /** The part of a status that notes follow from: counters and sizes move in each pass and say nothing. */
 function told(status: StreamJobStatus): string {
   const { observedGeneration, phase, reason, message, attempt, template, operation, lastOperation } = status
-  const { refusal, lastFailure, rollbackTo, conditions = [] } = status
+  const { refusal, lastFailure, rollbackTo, autoscaler, conditions = [] } = status
   return textWithoutNulls({
     observedGeneration,
     phase,
@@ -72,6 +72,7 @@ function told(status: StreamJobStatus): string {
     refusal,
     lastFailure,
     rollbackTo,
+    autoscaler,
     losses: (status.losses ?? []).map(({ operator, firstReason }) => ({ operator, firstReason })),
     conditions: conditions.map(({ type, status: state, reason: why }) => ({ type, state, why })),
   })

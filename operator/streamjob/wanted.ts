@@ -2,11 +2,12 @@ import { executionPlan, subtasksOf } from '../../runtime/plan/chaining.ts'
 import type { ConnectorDeclarations } from '../../runtime/graph/connector-declaration.ts'
 import type { ExecutionPlan } from '../../runtime/plan/execution-plan.ts'
 import type { JobGraph } from '../../runtime/graph/job-graph.ts'
-import { validateJob } from '../../runtime/front/job-spec.ts'
+import type { AutoscalerPolicy } from '../../runtime/control/job-report.ts'
+import { validateJob, withReplicas } from '../../runtime/front/job-spec.ts'
 import { MOST_PROBLEMS, type Origin, type Problem } from '../../runtime/graph/problems.ts'
 import { isFields } from '../../runtime/model/fields.ts'
 import type { Reach } from '../../runtime/model/reach.ts'
-import type { StreamJob, StreamJobSpec } from '../api/stream-job.ts'
+import type { ScaledOperator, StreamJob, StreamJobSpec } from '../api/stream-job.ts'
 import type { Pod } from '../kube/objects.ts'
 import { coordinatorPod } from '../resources/coordinator-pod.ts'
 import { hashOf } from '../resources/hash.ts'
@@ -15,6 +16,7 @@ import { podProblems } from '../resources/pod-template.ts'
 import { listeningSources, type ListeningSource } from '../resources/sender-service.ts'
 import { inTemplate, templateHash } from '../resources/template.ts'
 import { workerPod } from '../resources/worker-pod.ts'
+import { policyOf, replicasOf, scaledGraph, scaledOperators } from './scaled-replicas.ts'
 import { reachProblems } from './reach-problems.ts'
 import { restoreProblems } from './restore-source.ts'
 
@@ -33,6 +35,12 @@ export interface Wanted {
   workers: readonly Pod[]
   /** The chain that the scale subresource speaks of. */
   scaleChain: string
+  /** What its coordinator is to watch the load for; null: nothing. */
+  autoscaler: AutoscalerPolicy | null
+  /** The numbers of slots that differ from those of the spec, for the autoscaler's sake. */
+  scaled: readonly ScaledOperator[]
+  chains: readonly { readonly operators: readonly string[]; readonly slots: number }[]
+  maxSubtasks: number
   /** Sources that senders connect to. */
   listening: readonly ListeningSource[]
 }
@@ -108,18 +116,27 @@ export function wantedOf(
   connectors: ConnectorDeclarations,
   { jobSpec, restore, template = templateHash(context) }: Pick<Wanted, 'jobSpec' | 'restore'> & { template?: string },
 ): Wanted {
-  const plan = executionPlan(graph)
+  const scaled = scaledOperators(context.job, context.spec, graph)
+  const plan = executionPlan(scaledGraph(graph, scaled))
+  const scaledSpec = scaled.length === 0 ? jobSpec : withReplicas(jobSpec, replicasOf(scaled))
   return {
     spec: context.spec,
-    jobSpec,
-    revision: hashOf(jobSpec),
+    jobSpec: scaledSpec,
+    revision: hashOf(scaledSpec),
     restore,
     template,
     coordinator: inTemplate(coordinatorPod(context), template),
     workers: subtasksOf(plan).map(({ chain, slot }) =>
       inTemplate(workerPod(context, { chain: chain.id, slot }), template),
     ),
-    scaleChain: scaleChainOf(plan),
+    scaleChain: scaleChainOf(executionPlan(graph)),
+    autoscaler: policyOf(context.job.spec.autoscaler, graph),
+    scaled,
+    chains: plan.chains.map(({ operators, parallelism }) => ({
+      operators: operators.map(({ id }) => id),
+      slots: parallelism,
+    })),
+    maxSubtasks: context.settings.maxSubtasks,
     listening: listeningSources(plan, connectors),
   }
 }

@@ -14,6 +14,8 @@ export interface FrontEnd {
    * at `spec`; what is returned is used only when nothing was. Pure.
    */
   read(value: unknown, around: FrontEndContext, problems: Problems): readonly OperatorNode[]
+  /** The same text, which was sound, but with these numbers of slots for operators that say none. Pure. */
+  withReplicas(value: unknown, replicas: ReadonlyMap<string, number>): unknown
 }
 
 export interface FrontEndContext extends Surroundings {

@@ -10,7 +10,7 @@ import {
   type JobGraph,
 } from '../graph/job-graph.ts'
 import { MillraceError } from '../model/errors.ts'
-import { isFields } from '../model/fields.ts'
+import { isFields, memberOf } from '../model/fields.ts'
 import { describe, type Origin, Problems, type Problem } from '../graph/problems.ts'
 import { readStateLimit } from '../graph/state-limit.ts'
 import { readDuration } from '../graph/verbs/kit/durations.ts'
@@ -48,6 +48,7 @@ const PLATFORM_FIELDS: readonly string[] = [
   'savepoints',
   'deletion',
   'upgrade',
+  'autoscaler',
 ]
 
 /** `warnings` are what a sound job should be asked about; they stop nothing. */
@@ -73,8 +74,8 @@ function readGraph(spec: unknown, connectors: ConnectorDeclarations, problems: P
   const modules = readModules(fields['modules'], 'spec.modules', problems)
   // A module whose place is wrong is still a module: an operator that names it is not to blame.
   const named = new Set(isFields(fields['modules']) ? Object.keys(fields['modules']) : [])
-  const frontEnd = FRONT_ENDS.find(({ field }) => fields[field] !== undefined) ?? list
-  const operators = frontEnd.read(fields[frontEnd.field], { connectors, modules: named, maxParallelism }, problems)
+  const frontEnd = frontEndOf(fields)
+  const operators = frontEnd.read(memberOf(fields, frontEnd.field), { connectors, modules: named, maxParallelism }, problems)
   return {
     operators,
     parallelism,
@@ -86,11 +87,24 @@ function readGraph(spec: unknown, connectors: ConnectorDeclarations, problems: P
   }
 }
 
+function frontEndOf(spec: Readonly<Record<string, unknown>>): FrontEnd {
+  return FRONT_ENDS.find(({ field }) => memberOf(spec, field) !== undefined) ?? list
+}
+
 /** The part of a spec that says what is computed: an edit of any other field leaves the job's revision as it is. */
 export function jobSpecOf(spec: object): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(spec).filter(([name, value]) => JOB_FIELDS.includes(name) && value !== undefined),
   )
+}
+
+/** A sound spec in which operators that say no number of slots have these. */
+export function withReplicas(
+  spec: Readonly<Record<string, unknown>>,
+  replicas: ReadonlyMap<string, number>,
+): Record<string, unknown> {
+  const { field, withReplicas: scaled } = frontEndOf(spec)
+  return { ...spec, [field]: scaled(memberOf(spec, field), replicas) }
 }
 
 function readMaxParallelism(value: unknown, problems: Problems): number {

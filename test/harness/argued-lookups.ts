@@ -56,7 +56,6 @@ export const ARGUED_LOOKUPS: Readonly<Record<string, Readonly<Record<string, num
     'runtime/connectors/kit/option-set.ts': 2,
     'runtime/expressions/check.ts': 1,
     'runtime/formats/options.ts': 5,
-    'runtime/front/job-spec.ts': 2,
     'runtime/graph/verbs/kit/renamed-member.ts': 4,
     'runtime/model/time.ts': 1,
     'runtime/ports/real/logger.ts': 1,

@@ -3,7 +3,14 @@ import { planJob } from '../../runtime/front/planned-job.ts'
 import { subtasksOf } from '../../runtime/plan/chaining.ts'
 import { declaration as webhook } from '../../runtime/connectors/webhook/declaration.ts'
 import { anyConnectors } from './any-connectors.ts'
-import type { JobReport, JobTarget, SavepointReport, SavepointRequest } from '../../runtime/control/job-report.ts'
+import type {
+  AutoscalerPolicy,
+  JobReport,
+  JobTarget,
+  SavepointReport,
+  SavepointRequest,
+} from '../../runtime/control/job-report.ts'
+import { policyDigest } from '../../runtime/control/digest.ts'
 import { MillraceError } from '../../runtime/model/errors.ts'
 import type { Order } from '../../runtime/model/job.ts'
 import { isOlder, newerOf, outdated } from '../../runtime/model/order.ts'
@@ -103,6 +110,8 @@ export class OperatorWorld implements JobClient {
   readonly kube = new FakeKube(() => this.clock.now())
   readonly store: Store = { attempt: 0, order: undefined, savepoints: new Map(), savepointsTaken: 0 }
   readonly targets: JobTarget[] = []
+  /** What coordinators were asked to watch the load for. */
+  readonly policies: (AutoscalerPolicy | null)[] = []
   tokenKeys: TokenKeys = ['k'.repeat(32)]
   addressing: 'podIP' | 'service' = 'podIP'
   /** For jobs that name none. */
@@ -397,6 +406,13 @@ export class OperatorWorld implements JobClient {
     return this.report(at)
   }
 
+  async putAutoscaler(at: JobEndpoint, policy: AutoscalerPolicy | null): Promise<JobReport> {
+    const coordinator = this.#step(at)
+    this.policies.push(policy)
+    coordinator.report.autoscaler = { policy: policyDigest(policy), proposals: [], limits: [] }
+    return this.report(at)
+  }
+
   async requestSavepoint(at: JobEndpoint, { id, order }: SavepointRequest): Promise<SavepointReport> {
     const { report } = this.#step(at)
     this.#obey(`the savepoint ${id}`, order)
@@ -502,6 +518,7 @@ export class OperatorWorld implements JobClient {
       attempt: this.store.attempt,
       revision: target.revision,
       runningWorkers: expected,
+      ...(report.autoscaler === undefined ? {} : { autoscaler: { ...report.autoscaler, proposals: [], limits: [] } }),
     })
   }
 
@@ -528,5 +545,6 @@ function freshReport(): JobReport {
     expectedWorkers: [],
     registeredWorkers: [],
     runningWorkers: [],
+    autoscaler: { policy: null, proposals: [], limits: [] },
   })
 }

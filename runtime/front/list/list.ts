@@ -4,6 +4,7 @@ import { nodeOf, readOperator } from './read-operator.ts'
 import type { FrontEnd, FrontEndContext } from '../front-end.ts'
 import { readReplicas } from '../replicas.ts'
 import { suggestion } from '../../expressions/suggest.ts'
+import { isFields } from '../../model/fields.ts'
 import { operatorOfInput, type OperatorNode } from '../../graph/job-graph.ts'
 import { join, type Problems } from '../../graph/problems.ts'
 import { UNKNOWN_STREAM, type Stream } from '../../graph/stream.ts'
@@ -13,7 +14,15 @@ import type { ReadOperator } from '../../graph/verbs/verb.ts'
 import { warnOfUpserts } from '../../plan/upsert-warnings.ts'
 
 /** `spec.graph`: a list of operators, each with an id, its inputs and one verb. */
-export const list: FrontEnd = { field: 'graph', read: readGraph }
+export const list: FrontEnd = { field: 'graph', read: readGraph, withReplicas }
+
+function withReplicas(value: unknown, replicas: ReadonlyMap<string, number>): unknown {
+  if (!Array.isArray(value)) return value
+  return value.map((entry: unknown) => {
+    const slots = isFields(entry) ? replicas.get(String(entry['id'])) : undefined
+    return isFields(entry) && slots !== undefined ? { ...entry, replicas: slots } : entry
+  })
+}
 
 function readGraph(value: unknown, around: FrontEndContext, problems: Problems): OperatorNode[] {
   const streams = new Map<string, Stream>()

@@ -104,6 +104,17 @@ const OPERATIONS: readonly Omit<JobStory, 'peers'>[] = [
     wrong: wants('two attempts', attempts(2)),
   },
   {
+    name: 'autoscale',
+    begin: async (strike) => {
+      const scene = new JobScene(strike)
+      await scene.create({ autoscaler: { mode: 'Apply', maxReplicas: 8 } })
+      return scene.untilSettled('Running')
+    },
+    acts: [{ act: isToHaveFourHotSlots }],
+    isOver: runsWith(7),
+    wrong: wants('two attempts', attempts(2)),
+  },
+  {
     name: 'upgrade of the image',
     begin: running,
     acts: [{ act: edits({ image: 'millrace:2' }) }],
@@ -263,6 +274,7 @@ const HALF_DONE: Readonly<Record<string, NonNullable<Act['when']>>> = {
   deploy: ({ world }) => world.podNames().length === 5,
   'rescale up': ({ world }) => world.podNames().length === 7,
   'rescale down': ({ world }) => world.targets.length === 2,
+  autoscale: ({ world }) => world.podNames().length === 7,
   'upgrade of the image': ({ world }) => world.podNames().length === 10,
   'upgrade of the graph': ({ world }) => world.podNames().length === 10 || world.targets.length === 2,
   rollback: ({ world }) => world.job()?.status?.rolledBack != null,
@@ -290,6 +302,16 @@ export const JOB_STORIES: readonly JobStory[] = [
     ]
   }),
 ].map((story) => ({ ...story, peers: PEERS }))
+
+/** The coordinator of the first attempt proposes it. */
+function isToHaveFourHotSlots(scene: JobScene): void {
+  scene.onReport = (report: JobReport) => {
+    const { autoscaler, attempt, phase } = report
+    if (autoscaler?.policy == null || attempt !== 1 || phase !== 'running') return
+    const proposals = [{ operators: ['hot', 'out'], from: 2, to: 4, because: 'It is busy.' }]
+    report.autoscaler = { ...autoscaler, proposals }
+  }
+}
 
 function attempts(count: number): (scene: JobScene) => boolean {
   return ({ world }) => world.store.attempt === count

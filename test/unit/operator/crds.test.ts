@@ -49,6 +49,7 @@ const streamJobSpec: FieldsOf<StreamJobSpec> = {
   savepoints: true,
   deletion: true,
   upgrade: true,
+  autoscaler: true,
 }
 const streamJobStatus: FieldsOf<StreamJobStatus> = {
   observedGeneration: true,
@@ -76,6 +77,7 @@ const streamJobStatus: FieldsOf<StreamJobStatus> = {
   observing: true,
   rolledBack: true,
   finishedAt: true,
+  autoscaler: true,
   decisions: true,
   conditions: true,
 }

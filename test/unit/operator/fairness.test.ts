@@ -24,6 +24,7 @@ async function hangingCluster(): Promise<OperatorWorld> {
     report: hangs,
     reportUnlike: hangs,
     putTarget: hangs,
+    putAutoscaler: hangs,
     requestSavepoint: hangs,
     savepoint: hangs,
     deleteSavepoint: hangs,

@@ -75,6 +75,10 @@ const WANTED: Wanted = {
   coordinator: COORDINATOR,
   workers: [pod('j-bids-0', { chain: 'bids', slot: 0 }), pod('j-bids-1', { chain: 'bids', slot: 1 })],
   scaleChain: 'bids',
+  autoscaler: null,
+  scaled: [],
+  chains: [{ operators: ['bids'], slots: 2 }],
+  maxSubtasks: 1000,
   listening: [],
 }
 
