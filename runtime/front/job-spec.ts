@@ -75,7 +75,11 @@ function readGraph(spec: unknown, connectors: ConnectorDeclarations, problems: P
   // A module whose place is wrong is still a module: an operator that names it is not to blame.
   const named = new Set(isFields(fields['modules']) ? Object.keys(fields['modules']) : [])
   const frontEnd = frontEndOf(fields)
-  const operators = frontEnd.read(memberOf(fields, frontEnd.field), { connectors, modules: named, maxParallelism }, problems)
+  const operators = frontEnd.read(
+    memberOf(fields, frontEnd.field),
+    { connectors, modules: named, maxParallelism },
+    problems,
+  )
   return {
     operators,
     parallelism,
