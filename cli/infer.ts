@@ -101,6 +101,7 @@ async function recordsOfTopic(topic: string, brokers: string, ports: Ports, conn
   const context = {
     job: 'infer',
     host: '127.0.0.1',
+    idle: (until: Promise<void>) => until,
     operatorId: 'infer',
     verb: { kind: 'source', connector: 'kafka' } as const,
     schema,

@@ -118,6 +118,7 @@ function sourceContext(ports: Ports): ReaderContext {
   return {
     job: 'flights',
     host: '127.0.0.1',
+    idle: (until) => until,
     operatorId: 'flights',
     verb: {
       kind: 'source',

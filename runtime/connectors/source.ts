@@ -36,6 +36,11 @@ export interface ReaderContext extends SourceContext {
   parallelism: number
   /** The address at which this process takes connections: that of its pod, on a laptop the loopback address. */
   host: string
+  /**
+   * Resolves as `until` does, which only waits for records that are not there yet: the time does not count as work.
+   * Called within `poll`.
+   */
+  idle(until: Promise<void>): Promise<void>
   /** Row classes of the side outputs that are read. */
   sides?: Readonly<Record<string, RowClass>>
   /**

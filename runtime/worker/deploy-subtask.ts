@@ -217,6 +217,7 @@ class Deployer {
       chain,
       passed,
       counters,
+      time,
       tallies,
       inputs: [rows],
       exchanges: { ends },
@@ -237,6 +238,7 @@ class Deployer {
         slot: deployment.slot,
         parallelism: chain.parallelism,
         host,
+        idle: (until) => time.during('idle', until),
         sides: Object.fromEntries(
           sides.flatMap((name) => {
             const side = memberOf(operator.sideOutputs ?? {}, name)

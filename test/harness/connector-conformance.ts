@@ -56,7 +56,7 @@ async function openReaders(
 ): Promise<SourceReader[]> {
   const readers: SourceReader[] = []
   for (let slot = 0; slot < parallelism; slot++) {
-    const context: ReaderContext = { ...source.context, slot, parallelism, host: '127.0.0.1' }
+    const context: ReaderContext = { ...source.context, slot, parallelism, host: '127.0.0.1', idle: (until) => until }
     const reader = source.connector.reader(context, compileRowClass(source.context.schema))
     await reader.open(splits.filter((_, index) => index % parallelism === slot))
     readers.push(reader)

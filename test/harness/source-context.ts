@@ -21,11 +21,12 @@ export function sourceContext(parts: {
   schema: Schema
   baseDir: string
   ports?: Ports
-}): SourceContext & Pick<ReaderContext, 'host'> & { bad: { where: string; reason: string; raw: string }[] } {
+}): SourceContext & Pick<ReaderContext, 'host' | 'idle'> & { bad: { where: string; reason: string; raw: string }[] } {
   const bad: { where: string; reason: string; raw: string }[] = []
   return {
     job: 'job',
     host: '127.0.0.1',
+    idle: (until) => until,
     operatorId: 'source',
     verb: { kind: 'source', ...parts.verb },
     schema: parts.schema,

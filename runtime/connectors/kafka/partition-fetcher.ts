@@ -1,6 +1,6 @@
 import { MillraceError } from '../../model/errors.ts'
 import type { FetchedPartition, Isolation, KafkaClient, TopicPartition } from './client.ts'
-import { KafkaBrokerError } from './client.ts'
+import { KafkaBrokerError, LATEST } from './client.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Rng } from '../../ports/rng.ts'
 import { KAFKA_ERROR, isRetriableCode, kafkaErrorName } from './error-codes.ts'
@@ -16,6 +16,8 @@ const PARTITION_BYTES = 1024 * 1024
 const RESPONSE_BYTES = 4 * 1024 * 1024
 /** Leaders are looked up again at least this often. */
 const METADATA_AGE_MS = 30_000
+/** While nothing is fetched, since the reader is slower or paused, the ends of partitions are asked for so often. */
+const END_AGE_MS = 2_000
 
 /** A partition as the fetcher sees it; `fetchOffset` runs ahead of what the reader has emitted. */
 export interface FetchState extends TopicPartition {
@@ -226,9 +228,7 @@ export class PartitionFetcher {
       if (unfinished.length === 0 || isRoundOver() || this.#isOver()) return
       const wanted = unfinished.filter((state) => !state.paused)
       if (wanted.length === 0) {
-        await new Promise<void>((resolve) => {
-          this.#onResumed.push(resolve)
-        })
+        await this.#rest(this.#onResumed, leader, unfinished)
         continue
       }
       const answer = await this.#client.fetch(leader, {
@@ -250,10 +250,42 @@ export class PartitionFetcher {
       backoff.reset()
       if (this.#hasReadable()) {
         this.#onArrival?.()
-        await new Promise<void>((resolve) => {
-          this.#onTaken.push(resolve)
-        })
+        await this.#rest(this.#onTaken, leader, unfinished)
       }
+    }
+  }
+
+  /** Waits in this list. What the broker gets meanwhile no fetch tells, and whoever asks for the lag is to know of it. */
+  async #rest(waiting: (() => void)[], leader: number, states: readonly FetchState[]): Promise<void> {
+    const rest = { isOver: false, cancel: (): void => undefined }
+    const lookLater = (): void => {
+      rest.cancel = this.#clock.after(END_AGE_MS, () => {
+        void this.#readEnds(leader, states).finally(() => {
+          if (!rest.isOver && !this.#closed) lookLater()
+        })
+      })
+    }
+    lookLater()
+    await new Promise<void>((resolve) => {
+      waiting.push(resolve)
+    })
+    rest.isOver = true
+    rest.cancel()
+  }
+
+  /** Never rejects: records are here to be read, and a broker that is away is reported. */
+  async #readEnds(leader: number, states: readonly FetchState[]): Promise<void> {
+    const asked = states.map(({ topic, partition }) => ({ topic, partition, timestamp: LATEST }))
+    try {
+      const answers = await this.#client.listOffsets(leader, this.#isolation, asked)
+      if (this.#closed) return
+      for (const { topic, partition, errorCode, offset } of answers) {
+        const state = states.find((one) => one.topic === topic && one.partition === partition)
+        if (state !== undefined && errorCode === 0) state.visibleEnd = Math.max(state.visibleEnd ?? 0, offset)
+      }
+      this.#trouble.works()
+    } catch (error) {
+      if (!this.#closed) this.#trouble.fails(asMillraceError('reading', this.#client.bootstrap, error))
     }
   }
 

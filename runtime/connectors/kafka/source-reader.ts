@@ -121,7 +121,7 @@ export class KafkaSourceReader implements SourceReader {
     }
     const ready = this.#nextRows(maxRows)
     if (ready !== undefined || this.#fetcher === undefined || this.#closed || this.isFinished()) return ready
-    await this.#fetcher.arrival(POLL_WAIT_MS)
+    await this.#context.idle(this.#fetcher.arrival(POLL_WAIT_MS))
     return this.#closed ? undefined : this.#nextRows(maxRows)
   }
 

@@ -104,7 +104,7 @@ export class PulsarSourceReader implements SourceReader {
     }
     const ready = this.#nextRows(maxRows)
     if (ready !== undefined || this.#isClosed || this.isFinished()) return ready
-    await this.#arrival()
+    await this.#context.idle(this.#arrival())
     return this.#isClosed ? undefined : this.#nextRows(maxRows)
   }
 

@@ -43,6 +43,7 @@ export function sourceContext(ports: Ports): ReaderContext & { reported: Reporte
   return {
     job: 'job',
     host: '127.0.0.1',
+    idle: (until) => until,
     operatorId: 'in',
     verb: { kind: 'source', connector: 'kafka' },
     schema: EVENT_SCHEMA,

@@ -130,7 +130,7 @@ export class LogReader implements SourceReader {
     if (found !== undefined) return this.#batchOf(found)
     // a newer attempt, or a volume that somebody cleared: this one cannot acknowledge anything any more
     if (this.#writer?.ended !== undefined) throw this.#writer.ended
-    await this.#arrival()
+    await this.#parts.context.idle(this.#arrival())
     const arrived = this.#closing.signal.aborted ? undefined : await this.#next(maxRows)
     return arrived === undefined ? undefined : this.#batchOf(arrived)
   }

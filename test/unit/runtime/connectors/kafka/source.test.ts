@@ -9,6 +9,7 @@ import { VirtualKafka } from '../../../../../runtime/connectors/kafka/virtual/cl
 import type { Ports } from '../../../../../runtime/ports/ports.ts'
 import { EVENT_SCHEMA, plainScanner, sourceContext } from '../../../../harness/kafka/connector-contexts.ts'
 import { jumpingPorts } from '../../../../harness/kafka/jumping-clock.ts'
+import { until } from '../../../../harness/until.ts'
 
 await loadRecordCodecs()
 
@@ -258,11 +259,43 @@ describe('the Kafka source', () => {
     await running.reader.close()
   })
 
+  test('when records come while those that were fetched are not read on, the lag grows', async () => {
+    put(events(0, 6))
+    const { reader } = await start()
+    expect(await take(reader, 2, 2)).toEqual([0, 1])
+    const lag = (records: number) =>
+      until(`the lag is ${records}`, () => (reader.lagRecords?.() === records ? records : undefined), 5_000)
+    put(events(6, 16))
+    await lag(14)
+    // one answer is being read and one waits: nothing more is fetched
+    put(events(16, 20))
+    await lag(18)
+    expect(await take(reader, 18)).toEqual(range(2, 20))
+    expect(reader.lagRecords?.()).toBe(0)
+    await reader.close()
+  })
+
   test('when records wait, the lag says how many', async () => {
     put(events(0, 10))
     const { reader } = await start()
     expect(await take(reader, 4)).toEqual(range(0, 4))
     expect(reader.lagRecords?.()).toBe(6)
+    await reader.close()
+  })
+
+  test('while there is nothing to read, polls report that they only wait', async () => {
+    put(events(0, 2))
+    const { reader, context } = await start()
+    expect(await take(reader, 2)).toEqual([0, 1])
+    const waits: Promise<void>[] = []
+    context.idle = (until) => {
+      waits.push(until)
+      return until
+    }
+    expect(await reader.poll(10)).toBeUndefined()
+    expect(waits).toHaveLength(1)
+    put(events(2, 4))
+    expect(await take(reader, 2)).toEqual([2, 3])
     await reader.close()
   })
 
