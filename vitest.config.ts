@@ -43,8 +43,8 @@ export default defineConfig({
       ring('unit', 120, 60, { files: CORES, isolate: false }),
       ring('simulation', 400, 60, { files: CORES, isolate: false }),
       ring('embedded', 300, 120, { files: CORES, isolate: true }),
-      // hooks of the last two may fetch and build what the ring needs
-      ring('services', 300, 1200, { files: 1, isolate: true }),
+      // hooks of the last two may fetch and build what the ring needs; servers are waited for most of the time
+      ring('services', 300, 1200, { files: 2, isolate: true }),
       ring('cluster', 900, 3000, { files: 1, isolate: true }),
     ],
   },
