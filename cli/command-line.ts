@@ -11,6 +11,7 @@ import { kernelCommand } from './commands/kernel.ts'
 import { lintCommand } from './commands/lint.ts'
 import { runCommand } from './commands/run.ts'
 import { savepointCommand } from './commands/savepoint.ts'
+import { planCommand } from './commands/plan.ts'
 import { whyCommand } from './commands/why.ts'
 import { simCommand } from './commands/sim.ts'
 import type { Console } from './console.ts'
@@ -51,7 +52,7 @@ export function millrace(cli: Cli): CommandUnknownOpts {
     })
     .addHelpText('after', example('millrace run examples/flights.yaml'))
   const commands = [runCommand, lintCommand, doctorCommand, explainCommand, simCommand, compileCommand, inferCommand]
-  for (const command of [...commands, savepointCommand, whyCommand, kernelCommand, devCommand])
+  for (const command of [...commands, savepointCommand, planCommand, whyCommand, kernelCommand, devCommand])
     program.addCommand(command(cli))
   inheritSettings(program, 'millrace')
   return program

@@ -172,6 +172,8 @@ export interface StreamJobStatus {
   rolledBack?: { hash: string; at: string; message: string } | null
   finishedAt?: string | null
   autoscaler?: AutoscalerStatus | null
+  /** An edit that waits to be approved, and what it would do. */
+  plan?: PlanStatus | null
   /** The newest ones, the newest last: what was seen, what was done, and why. */
   decisions?: readonly DecisionRecord[]
   conditions?: Condition[]
@@ -186,6 +188,14 @@ export interface DecisionRecord {
   /** CamelCase, as in the Ready condition. */
   reason: string
   because: string
+}
+
+export interface PlanStatus {
+  /** The gravest of the steps. */
+  class: string
+  steps: readonly { class: string; field: string; what: string }[]
+  /** What the annotation millrace.dev/approved-plan has to say. */
+  hash: string
 }
 
 /** What the autoscaler did, and what it would do. */

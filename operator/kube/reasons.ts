@@ -33,6 +33,10 @@ export const REASONS = {
     means: 'The pods for a change of the autoscaler were refused or did not come in time; the job runs on as before.',
     act: 'Look at the quota or the nodes that the message names; it is tried again after ten minutes.',
   },
+  PlanReady: {
+    means: 'An edit waits to be approved; what ran before runs on.',
+    act: 'Look at status.plan, and approve it with the command in the message, or take the edit back.',
+  },
   Completed: { means: 'The savepoint is complete and kept at the place that the message names.' },
   Configured: { means: 'Retention or compaction of the datasource was set or removed in Druid, as the resource says.' },
   ContainerFailed: {

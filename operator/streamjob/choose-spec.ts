@@ -10,8 +10,9 @@ import { hashOf } from '../resources/hash.ts'
 import { lastGoodName } from '../resources/job-objects.ts'
 import type { PodSettings } from '../resources/job-pod.ts'
 import { reachOf } from '../resources/job-reach.ts'
-import { isListed, isSealed, keptHash, readKept, SHORT_HASH, takenRevision } from './kept-specs.ts'
+import { isListed, isSealed, keptHash, keptPart, readKept, SHORT_HASH, takenRevision } from './kept-specs.ts'
 import type { KeptSpecs } from './kept-specs.ts'
+import { planEdit, type EditPlan } from './edit-plan.ts'
 import type { KeepSpec } from './observed.ts'
 import { hasStarted } from './restore-source.ts'
 import { isRolledBack } from './stability.ts'
@@ -32,6 +33,13 @@ export interface ChosenSpec {
   held: HeldRevision | undefined
   /** What is kept, when it had to be read. */
   kept: KeptSpecs | undefined
+  /** A good spec that waits to be approved, and what it would do. */
+  plan?: WaitingPlan
+}
+
+export interface WaitingPlan extends EditPlan {
+  /** By which it is approved. */
+  hash: string
 }
 
 export interface UsableSpec {
@@ -81,6 +89,8 @@ async function newestSpec(parts: ChooseParts, job: StreamJob, isKept: boolean): 
   }
   const misfit = misfitOf(job, newest, inForce.chosen)
   if (misfit !== undefined) return { ...inForce, problems: [misfit], keep: undefined, kept }
+  const plan = waitingPlan(parts, job, newest, inForce.chosen)
+  if (plan !== undefined) return { ...inForce, problems: [planWaits(job, plan)], keep: undefined, kept, plan }
   if (isRecorded) return { ...recorded, kept }
   const change = inForce.chosen === undefined ? undefined : changeOf(inForce.chosen.graph, newest.graph)
   const keep: KeepSpec = {
@@ -114,6 +124,39 @@ function misfitOf(job: StreamJob, next: UsableSpec, inForce: UsableSpec | undefi
   if (restore !== undefined && hashOf(restore) !== hashOf(inForce.spec.restore ?? null)) return RESTORE_TOO_LATE
   const change = changeOf(inForce.graph, next.graph)
   return change.class === 'incompatible' ? incompatible(change, 'spec') : undefined
+}
+
+const APPROVE_PLAN = 'millrace.dev/approve-plan'
+const APPROVED_PLAN = 'millrace.dev/approved-plan'
+
+/** Where edits are to be approved, one that touches what runs waits until its hash stands in the annotation. */
+function waitingPlan(
+  { settings }: ChooseParts,
+  job: StreamJob,
+  newest: UsableSpec,
+  inForce: UsableSpec | undefined,
+): WaitingPlan | undefined {
+  const { annotations = {} } = job.metadata
+  const hash = keptHash(newest.spec).slice(0, SHORT_HASH)
+  if (annotations[APPROVE_PLAN] !== 'required' || annotations[APPROVED_PLAN] === hash) return undefined
+  if (inForce === undefined || !hasStarted(job) || keptHash(inForce.spec) === keptHash(newest.spec)) return undefined
+  const wanted = { ...newest, spec: keptPart(newest.spec) }
+  const plan = planEdit({ ...inForce, spec: keptPart(inForce.spec) }, wanted, {
+    job,
+    spec: newest.spec,
+    settings,
+    tokenSecret: '',
+  })
+  return plan.class === 'none' ? undefined : { ...plan, hash }
+}
+
+function planWaits({ metadata: { name } }: StreamJob, { class: gravest, steps, hash }: WaitingPlan): Problem {
+  return {
+    code: 'PLAN_WAITS',
+    path: 'spec',
+    message: `the edit (${gravest}) waits to be approved: ${steps.map(({ what }) => what).join('; ')}`,
+    hint: `kubectl annotate sj ${name} ${APPROVED_PLAN}=${hash} --overwrite`,
+  }
 }
 
 /** In place of one that did not hold. */

@@ -13,9 +13,20 @@ import { isRolledBack } from './stability.ts'
  * taken, and how its parallelism follows the load.
  */
 export function keptPart(spec: StreamJobSpec): StreamJobSpec {
-  const { desiredState: _state, deletion: _deletion, upgrade: _upgrade, ...rest } = spec
-  const { savepoints: _savepoints, autoscaler: _autoscaler, ...kept } = rest
-  return kept
+  return Object.fromEntries(Object.entries(spec).filter(([name]) => !SETTINGS.has(name))) as unknown as StreamJobSpec
+}
+
+const SETTINGS: ReadonlySet<string> = new Set([
+  'desiredState',
+  'deletion',
+  'upgrade',
+  'savepoints',
+  'autoscaler',
+] satisfies (keyof StreamJobSpec)[])
+
+/** A kept spec with what of the newest one counts at once. */
+export function withSettingsOf(newest: StreamJobSpec, kept: StreamJobSpec): StreamJobSpec {
+  return { ...Object.fromEntries(Object.entries(newest).filter(([name]) => SETTINGS.has(name))), ...keptPart(kept) }
 }
 
 export function keptHash(spec: StreamJobSpec): string {

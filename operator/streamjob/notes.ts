@@ -29,10 +29,11 @@ function rollbackTo({ held, job, keepSpec }: Observed): EventNote[] {
   return isOver ? [{ type: 'Normal', reason: 'RollbackToEnded', message }] : []
 }
 
-function rejection({ problems: [problem] }: Observed): EventNote[] {
+function rejection({ problems: [problem], plan }: Observed): EventNote[] {
   // A rollback has said so itself.
   if (problem === undefined || problem.code === 'ROLLED_BACK') return []
   const hint = problem.hint === undefined ? '' : `; ${problem.hint}`
+  if (plan !== undefined) return [{ type: 'Normal', reason: 'PlanReady', message: `${problem.message}${hint}` }]
   return [
     { type: 'Warning', reason: 'Rejected', message: `${problem.path}: ${problem.message} [${problem.code}]${hint}` },
   ]

@@ -71,6 +71,7 @@ export async function observe(parts: ObserveParts, job: StreamJob): Promise<Obse
     wanted: wanted?.set,
     running: running?.set,
     problems: spec.problems,
+    plan: spec.plan,
     keepSpec: spec.keep,
     held: spec.held,
     stableSpec: await stableSpecOf(parts, job, spec.kept),

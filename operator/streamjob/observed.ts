@@ -4,6 +4,7 @@ import type { Change } from '../../runtime/plan/change.ts'
 import type { Problem } from '../../runtime/graph/problems.ts'
 import type { HeldRevision, StreamJob, StreamJobSpec } from '../api/stream-job.ts'
 import type { Pod } from '../kube/objects.ts'
+import type { WaitingPlan } from './choose-spec.ts'
 import type { Wanted } from './wanted.ts'
 
 export interface KeepSpec {
@@ -31,6 +32,8 @@ export interface Observed {
   problems: readonly Problem[]
   /** The newest spec that has held; undefined when none has, or its text is not what the status vouches for. */
   stableSpec: StreamJobSpec | undefined
+  /** The newest spec is good and waits to be approved. */
+  plan: WaitingPlan | undefined
   /** Specs that are not kept yet: the newest one, which has passed. */
   keepSpec: KeepSpec | undefined
   /** The kept spec that `wanted` is of because `spec.upgrade.rollbackTo` names it. */

@@ -59,6 +59,7 @@ export function statusOf(observed: Observed, decision: Decision): StreamJobStatu
     ...(before.revisions === undefined ? {} : { revisions: before.revisions }),
     rollbackTo: observed.held ?? null,
     ...stability,
+    plan: observed.plan ?? null,
     autoscaler: autoscalerAfter(observed, decision),
     decisions: decisionsAfter(observed, decision),
     finishedAt: decision.phase === 'Finished' ? (before.finishedAt ?? isoSeconds(now)) : null,
@@ -110,6 +111,7 @@ function lastGoodOf(
 const REASON_OF_PROBLEM: ReadonlyMap<string, Reason> = new Map([
   ['STATE_INCOMPATIBLE', 'StateIncompatible'],
   ['ROLLED_BACK', 'RolledBack'],
+  ['PLAN_WAITS', 'PlanReady'],
 ])
 
 /** The desired state is reached for this generation. */
@@ -176,7 +178,10 @@ function stalledFact(observed: Observed, decision: Decision): Fact {
       type: 'Stalled',
       status: 'True',
       reason: REASON_OF_PROBLEM.get(observed.problems[0]?.code ?? '') ?? 'SpecInvalid',
-      message: 'The newest spec is not applied: correct it.',
+      message:
+        observed.plan === undefined
+          ? 'The newest spec is not applied: correct it.'
+          : 'The newest spec waits to be approved.',
     }
   if (decision.stalled === true)
     return { type: 'Stalled', status: 'True', reason: decision.reason, message: decision.message }

@@ -78,6 +78,7 @@ const streamJobStatus: FieldsOf<StreamJobStatus> = {
   rolledBack: true,
   finishedAt: true,
   autoscaler: true,
+  plan: true,
   decisions: true,
   conditions: true,
 }

@@ -129,6 +129,7 @@ function observed({ spec, metadata, status, report, more }: Facts): Observed {
     wanted: { ...WANTED, spec: job.spec },
     running: { ...WANTED, spec: job.spec },
     problems: [],
+    plan: undefined,
     stableSpec: undefined,
     keepSpec: undefined,
     held: undefined,
