@@ -305,8 +305,16 @@ export class Coordinator {
       lastPauseMs: this.#pause.pauseBefore(this.#attempt),
       ...summaryOf(metrics),
       autoscaler: this.#autoscaler.report(),
-      error: this.#error.current ? errorReport(this.#error.current) : (trouble ?? this.#runningReport()),
+      error: this.#reportedError(trouble),
     }
+  }
+
+  /** What holds up the attempt that is being deployed is newer than why the one before ended. */
+  #reportedError(trouble: ErrorReport | null): ErrorReport | null {
+    const { current } = this.#error
+    if (current === undefined || (trouble !== null && this.#phase === 'deploying'))
+      return trouble ?? this.#runningReport()
+    return errorReport(current)
   }
 
   #excessiveLoss(): MillraceError | undefined {

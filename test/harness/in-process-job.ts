@@ -6,7 +6,7 @@ import type { Connectors } from '../../runtime/connectors/registry.ts'
 import type { CheckpointReport, JobReport, JobTarget, Order } from '../../runtime/control/job-report.ts'
 import { Coordinator } from '../../runtime/coordinator/coordinator.ts'
 import { httpApi } from '../../runtime/coordinator/http-api.ts'
-import { subtasksOf } from '../../runtime/plan/chaining.ts'
+import { type SubtaskPlace, subtasksOf } from '../../runtime/plan/chaining.ts'
 import { planJob } from '../../runtime/front/planned-job.ts'
 import type { NetAddress } from '../../runtime/ports/net.ts'
 import type { Ports } from '../../runtime/ports/ports.ts'
@@ -25,6 +25,7 @@ export class InProcessJob {
   readonly #connectors: Connectors
   readonly #spec: object
   readonly #start: Pick<JobTarget, 'restore' | 'predecessor'>
+  #control: NetAddress | undefined
 
   /**
    * `start`: the saved state that it starts from. `folder`: of other processes of the same job, which `template` tells
@@ -73,25 +74,24 @@ export class InProcessJob {
   /** As start, without a target. */
   async startIdle(): Promise<NetAddress> {
     const control = await this.#coordinator.start()
-    for (const { id, chain, slot } of subtasksOf(planJob(this.#spec, this.#connectors).plan)) {
-      const worker = new ChainWorker(
-        {
-          job: 'job',
-          name: id,
-          chain: chain.id,
-          slot,
-          token: 'token',
-          coordinator: control,
-          data: LOOPBACK,
-          storeFolder: 'job',
-        },
-        this.#ports,
-        this.#connectors,
-      )
-      this.workers.set(id, worker)
-      void worker.run()
-    }
+    this.#control = control
+    for (const place of subtasksOf(planJob(this.#spec, this.#connectors).plan)) this.#startWorker(place, control)
     return control
+  }
+
+  /** A worker ends, and another process takes its place. */
+  async replaceWorker(id: string): Promise<void> {
+    await this.workers.get(id)?.close()
+    const place = subtasksOf(planJob(this.#spec, this.#connectors).plan).find((one) => one.id === id)
+    if (place === undefined || this.#control === undefined) throw new Error(`no worker ${id} was started`)
+    this.#startWorker(place, this.#control)
+  }
+
+  #startWorker({ id, chain, slot }: SubtaskPlace, coordinator: NetAddress): void {
+    const config = { job: 'job', name: id, chain: chain.id, slot, token: 'token', data: LOOPBACK, storeFolder: 'job' }
+    const worker = new ChainWorker({ ...config, coordinator }, this.#ports, this.#connectors)
+    this.workers.set(id, worker)
+    void worker.run()
   }
 
   want(desiredState: 'running' | 'suspended', order?: Order, revision = '1'): void {
