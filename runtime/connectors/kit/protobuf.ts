@@ -1,4 +1,5 @@
 import { MillraceError } from '../../model/errors.ts'
+import { utf8Text } from '../../model/utf8-text.ts'
 
 /**
  * Protocol Buffers (proto2 wire format) of messages that are known when this is written: a table says number and kind
@@ -10,6 +11,8 @@ interface Kinds {
   int: number
   bool: boolean
   text: string
+  /** What others wrote for a text: its bytes where they are not UTF-8. */
+  foreignText: string | Uint8Array
   bytes: Uint8Array
   /** Unsigned, fixed width. */
   fixed64: bigint
@@ -91,6 +94,8 @@ function addField(parts: Uint8Array[], number: number, kind: Exclude<Kind, Repea
       return
     case 'text':
       return addBytes(parts, tag(LENGTH), Buffer.from(value as string))
+    case 'foreignText':
+      return addBytes(parts, tag(LENGTH), typeof value === 'string' ? Buffer.from(value) : (value as Uint8Array))
     case 'bytes':
       return addBytes(parts, tag(LENGTH), value as Uint8Array)
     case 'fixed64': {
@@ -157,6 +162,10 @@ function readValue(input: Input, wire: number, kind: Exclude<Kind, Repeated>): u
       return readVarint(input) !== 0
     case 'text':
       return readBytes(input).toString('utf8')
+    case 'foreignText': {
+      const bytes = readBytes(input)
+      return utf8Text(bytes, 0, bytes.length) ?? bytes
+    }
     case 'bytes':
       return readBytes(input)
     case 'fixed64': {

@@ -14,12 +14,18 @@ const VARINT = 0
 const FIXED64 = 1
 const LENGTH = 2
 
-/** The parts of a message beside its value. Times are undefined or 0 where there are none. */
+/**
+ * The parts of a message beside its value. Times are undefined or 0 where there are none, and texts are bytes where they
+ * are not UTF-8.
+ */
 export interface MessageHead {
-  readonly key: string | undefined
+  readonly key: string | Uint8Array | undefined
   readonly isKeyBase64: boolean
   readonly eventTime: number | undefined
-  readonly properties: readonly { readonly key?: string | undefined; readonly value?: string | undefined }[]
+  readonly properties: readonly {
+    readonly key?: string | undefined
+    readonly value?: string | Uint8Array | undefined
+  }[]
 }
 
 /**

@@ -96,6 +96,30 @@ describe('a source', () => {
     ])
   })
 
+  test('has a bad record where a text of the key or of a header is not UTF-8, and takes it as bytes', async () => {
+    const latin1 = Buffer.from('Müller', 'latin1')
+    put((writer) => {
+      writer.append(latin1, Buffer.from('{"n":1}'), 1000, [header('trace-id', 'x')])
+      writer.append(Buffer.from('a'), Buffer.from('{"n":2}'), 1000, [{ name: Buffer.from('trace-id'), value: latin1 }])
+      writer.append(Buffer.from('\uFFFD'), Buffer.from('{"n":3}'), 1000, NO_HEADERS)
+    })
+    const { rows, bad } = await rowsOf({})
+    expect(rows.map(({ id }) => id)).toEqual(['\uFFFD'])
+    expect(bad).toEqual([
+      expect.stringContaining("field 'id' is not UTF-8: M\uFFFDller"),
+      expect.stringContaining("field 'trace' is not UTF-8: M\uFFFDller"),
+    ])
+    const bytes: Field['logical'] = { kind: 'bytes' }
+    const raw = { fields: SCHEMA.fields.map((one) => (one.type === 'string' ? { ...one, logical: bytes } : one)) }
+    const plain = { ...METADATA, topic: undefined }
+    const asBytes = { fields: raw.fields.filter(({ name }) => name !== 'topic') }
+    expect((await rowsOf({ metadata: plain }, asBytes)).rows).toMatchObject([
+      { id: 'M\xfcller' },
+      { id: 'a', trace: 'M\xfcller' },
+      { id: '\xef\xbf\xbd' },
+    ])
+  })
+
   test('gives the time of the broker where that is the time of the topic', async () => {
     const writer = new RecordBatchWriter(64)
     writer.append(null, Buffer.from('{}'), 1000)

@@ -203,6 +203,12 @@ describe('a block of rows', () => {
     return Array.from({ length: count }, (_, row): Cell | undefined => block.cell(0, row))
   }
 
+  test('has the bytes of a text that is not UTF-8', () => {
+    const [latin1, utf8] = [Buffer.from('Müller', 'latin1'), Buffer.from('Müller')]
+    const data = Buffer.from(Uint32Array.of(0, 6, 13).buffer)
+    expect(read({ data, varlen: Buffer.concat([latin1, utf8]) })).toEqual([latin1, 'Müller'])
+  })
+
   test('has cells, and none where the bit of a row is not set', () => {
     expect(read({ data: offsets, varlen: Buffer.from('ab'), nonNull: Buffer.of(1) })).toEqual(['ab', undefined])
     expect(read({ data: Buffer.of(255, 127) }, column('n', KUDU_TYPE.int8))).toEqual([-1, 127])

@@ -70,7 +70,7 @@ async function writerTo(
 interface Stored {
   readonly topic: string
   readonly value: string | null
-  readonly key: string | undefined
+  readonly key: string | Uint8Array | undefined
   readonly isKeyBase64: boolean
   readonly eventTime: number | undefined
   readonly properties: readonly object[]
