@@ -1,5 +1,5 @@
 import { MillraceError } from '../model/errors.ts'
-import { redacted } from '../model/redacted.ts'
+import { redactedStart } from '../model/redacted.ts'
 import type { OpenedFile } from '../graph/connector-declaration.ts'
 import { joinRelative } from '../graph/problems.ts'
 import { namedTlsFiles, readTlsFiles } from '../graph/tls-files.ts'
@@ -161,6 +161,6 @@ function registryProblem(value: unknown): string | undefined {
   if (value === undefined) return undefined
   const url = typeof value === 'string' && URL.canParse(value) ? new URL(value) : undefined
   if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:'))
-    return `must be an http or https address, found ${redacted(JSON.stringify(value))}`
+    return `must be an http or https address, found ${redactedStart(JSON.stringify(value), 200)}`
   return url.username === '' && url.password === '' ? undefined : 'must not carry a password: specs are read by many'
 }

@@ -1,4 +1,4 @@
-import { redacted } from '../../model/redacted.ts'
+import { redactedStart } from '../../model/redacted.ts'
 import { parseBytes } from '../../model/byte-size.ts'
 import { parseDurationMs } from '../../model/time.ts'
 import type { OpenedFile } from '../../graph/connector-declaration.ts'
@@ -147,9 +147,11 @@ export function textList(what: string): OptionType<readonly string[]> {
   }
 }
 
+const MOST_SHOWN = 1000
+
 /** A value as an error message shows it. */
 export function shown(value: unknown): string {
-  return redacted(JSON.stringify(value) ?? 'nothing')
+  return redactedStart(JSON.stringify(value) ?? 'nothing', MOST_SHOWN)
 }
 
 function isText(value: unknown): value is string {
