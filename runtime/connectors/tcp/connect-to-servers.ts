@@ -1,6 +1,6 @@
 import { MillraceError } from '../../model/errors.ts'
 import { sleep } from '../../ports/clock.ts'
-import type { Net, NetAddress } from '../../ports/net.ts'
+import type { NetAddress } from '../../ports/net.ts'
 import { Backoff } from '../kit/backoff.ts'
 import { TroubleReporter } from '../kit/trouble-reporter.ts'
 import type { Intake, Receiver } from '../kit/write-ahead-log/log-reader.ts'
@@ -12,7 +12,6 @@ import { takeFrom } from './intake-connection.ts'
 
 /** Connects to the servers of this slot, and again whenever a connection has ended. */
 export function connectToServers(
-  net: Net,
   servers: readonly string[],
   options: TcpSourceOptions,
   context: ReaderContext,
@@ -22,7 +21,7 @@ export function connectToServers(
   const closing = new AbortController()
   const surroundings = { clock, logger, intake, signal: closing.signal }
   const mine = servers.filter((_, index) => index % context.parallelism === context.slot)
-  const running = mine.map((server) => follow(net, hostAndPort(server), options, context, surroundings))
+  const running = mine.map((server) => follow(hostAndPort(server), options, context, surroundings))
   return {
     async close() {
       closing.abort()
@@ -32,13 +31,12 @@ export function connectToServers(
 }
 
 async function follow(
-  net: Net,
   server: NetAddress,
   options: TcpSourceOptions,
   context: ReaderContext,
   surroundings: IntakeSurroundings,
 ): Promise<void> {
-  const { clock, rng } = context.ports
+  const { clock, rng, plainNet } = context.ports
   const { signal } = surroundings
   const trouble = new TroubleReporter(clock, (error) => {
     context.reportTrouble(error)
@@ -46,7 +44,7 @@ async function follow(
   let backoff = new Backoff()
   while (!signal.aborted) {
     try {
-      const connection = await net.connect(server)
+      const connection = await plainNet.connect(server)
       const abort = (): void => {
         connection.destroy()
       }
