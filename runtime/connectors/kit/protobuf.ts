@@ -1,3 +1,4 @@
+import { MAX_ITEMS } from '../../model/decoding-limits.ts'
 import { MillraceError } from '../../model/errors.ts'
 import { utf8Text } from '../../model/utf8-text.ts'
 
@@ -120,11 +121,18 @@ export function varint(value: number): Buffer {
   return Buffer.from(bytes)
 }
 
-/** Throws PROTOBUF_INVALID for bytes that are no such message. The bytes of `bytes` fields are views. */
-export function decodeMessage<M extends AnyMessage>({ byNumber, lists }: M, bytes: Buffer): Values<M> {
+/**
+ * Throws PROTOBUF_INVALID for bytes that are no such message, or whose lists have more than MAX_ITEMS together. The bytes
+ * of `bytes` fields are views.
+ */
+export function decodeMessage<M extends AnyMessage>(message: M, bytes: Buffer): Values<M> {
+  return decodeWithin(message, bytes, { items: 0 })
+}
+
+function decodeWithin<M extends AnyMessage>({ byNumber, lists }: M, bytes: Buffer, spent: Spent): Values<M> {
   const values: Record<string, unknown> = {}
   for (const name of lists) values[name] = []
-  const input = { bytes, at: 0 }
+  const input = { bytes, at: 0, spent }
   while (input.at < bytes.length) {
     const tag = readVarint(input)
     const wire = tag % 8
@@ -142,19 +150,35 @@ interface Input {
   at: number
 }
 
-function readRepeated(input: Input, wire: number, each: Repeated['each'], into: unknown[]): void {
+/** An item of two bytes is an object of a hundred. */
+interface Spent {
+  items: number
+}
+
+type MessageInput = Input & { readonly spent: Spent }
+
+function readRepeated(input: MessageInput, wire: number, each: Repeated['each'], into: unknown[]): void {
   if (each !== 'int' || wire !== LENGTH) {
+    spend(input)
     into.push(readValue(input, wire, each))
     return
   }
   const packed = { bytes: readBytes(input), at: 0 }
-  while (packed.at < packed.bytes.length) into.push(readVarint(packed))
+  while (packed.at < packed.bytes.length) {
+    spend(input)
+    into.push(readVarint(packed))
+  }
 }
 
-function readValue(input: Input, wire: number, kind: Exclude<Kind, Repeated>): unknown {
+function spend({ spent }: MessageInput): void {
+  spent.items += 1
+  if (spent.items > MAX_ITEMS) throw malformed(`it has more than ${MAX_ITEMS} items`)
+}
+
+function readValue(input: MessageInput, wire: number, kind: Exclude<Kind, Repeated>): unknown {
   const expected = kind === 'int' || kind === 'bool' ? VARINT : kind === 'fixed64' ? FIXED64 : LENGTH
   if (wire !== expected) throw malformed(`wire type ${wire} in place of ${expected}`)
-  if (typeof kind === 'object') return decodeMessage(kind, readBytes(input))
+  if (typeof kind === 'object') return decodeWithin(kind, readBytes(input), input.spent)
   switch (kind) {
     case 'int':
       return readVarint(input)

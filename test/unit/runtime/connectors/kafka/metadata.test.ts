@@ -9,6 +9,7 @@ import { kafkaSource } from '../../../../../runtime/connectors/kafka/source.ts'
 import { VirtualKafka } from '../../../../../runtime/connectors/kafka/virtual/cluster.ts'
 import { RowBatch } from '../../../../../runtime/memory/batch.ts'
 import type { Field, Row, Schema } from '../../../../../runtime/model/schema.ts'
+import { MAX_ITEMS } from '../../../../../runtime/model/decoding-limits.ts'
 import type { Ports } from '../../../../../runtime/ports/ports.ts'
 import { sinkContext, sourceContext } from '../../../../harness/kafka/connector-contexts.ts'
 import { jumpingPorts } from '../../../../harness/kafka/jumping-clock.ts'
@@ -161,6 +162,22 @@ describe('a source', () => {
 })
 
 describe('metadata of a damaged batch', () => {
+  test.each([
+    ['a record has more headers', 1, (most: number) => Buffer.alloc(most * 2 + 2)],
+    ['it has more records', MAX_ITEMS + 1, undefined],
+  ])('is refused when %s than the limit', (_what, count, headers) => {
+    const writer = new RecordBatchWriter(64)
+    writer.append(null, Buffer.from('{}'), 1000)
+    const batch = writer.finish({ producerId: -1n, epoch: -1, sequence: -1, transactional: false }, 'none')
+    const records =
+      headers === undefined
+        ? Buffer.alloc(count * 7, Buffer.from('0c000000010100', 'hex'))
+        : recordWith(MAX_ITEMS + 1, headers(MAX_ITEMS))
+    expect(() => metadataOf(Buffer.from(batch), records, { count, baseOffset: 0, from: 0 })).toThrow(
+      'more than 1000000',
+    )
+  })
+
   test('with any byte changed is refused or is metadata, and ends', () => {
     const writer = new RecordBatchWriter(64)
     writer.append(Buffer.from('key'), Buffer.from('value'), 1000, [header('name', 'text')])
@@ -244,3 +261,16 @@ describe('a sink', () => {
     expect(problems.map((problem) => problem.path)).toContain(path)
   })
 })
+
+/** One record without key and value, and with so many headers, whose bytes these are. */
+function recordWith(count: number, headers: Buffer): Buffer {
+  const varint = (value: number): Buffer => {
+    const bytes: number[] = []
+    for (let rest = value * 2; ; rest = Math.floor(rest / 128)) {
+      if (rest < 128) return Buffer.from([...bytes, rest])
+      bytes.push((rest % 128) + 128)
+    }
+  }
+  const body = Buffer.concat([Buffer.from('0000000101', 'hex'), varint(count), headers])
+  return Buffer.concat([varint(body.length), body])
+}

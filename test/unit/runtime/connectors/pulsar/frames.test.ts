@@ -18,6 +18,7 @@ import {
   type Entry,
 } from '../../../../../runtime/connectors/pulsar/protocol/frames.ts'
 import { decodeStaged, encodeStaged } from '../../../../../runtime/connectors/pulsar/staged-file.ts'
+import { MAX_ITEMS } from '../../../../../runtime/model/decoding-limits.ts'
 
 await loadRecordCodecs()
 
@@ -137,6 +138,17 @@ describe('an entry', () => {
   ])('that %s is refused by name', (_what, metadata, words) => {
     const payload = Buffer.from('abcdefghijklmnop')
     expect(() => new EntryMessages('values').decode({ metadata, payload })).toThrow(words)
+  })
+
+  test('with more keys and properties than the limit is refused where they are wanted', () => {
+    const count = MAX_ITEMS + 1
+    // a head of two bytes that says that the payload has none
+    const payload = Buffer.alloc(count * 6, Buffer.of(0, 0, 0, 2, 24, 0))
+    const entry = { metadata: { messagesInBatch: count }, payload }
+    expect(() => new EntryMessages('heads too').decode(entry)).toThrow('more than 1000000')
+    const read = new EntryMessages('values')
+    read.decode(entry)
+    expect(read.count).toBe(count)
   })
 
   test('of any bytes is read or refused, and reads nothing behind itself', () => {
