@@ -163,7 +163,7 @@ export class KafkaSinkWriter implements SinkWriter {
     const { transactions } = this.#open()
     await this.#guard('committing', async () => {
       for (const committable of committables)
-        if (!isFence(committable)) await transactions.commit(preparedFromJson(committable))
+        if (!isFence(committable)) await transactions.commit(preparedFromJson(committable, this.#context))
       if (!committables.some(isFence)) return
       const fenced = await transactions.fenceOlderAttempts()
       if (fenced.length > 0)

@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto'
+import { createHash, createHmac } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import { Wire } from '../../../cli/kernel/wire.ts'
 import { readCellSet } from '../../../runtime/connectors/hbase/cell-set.ts'
@@ -173,7 +173,7 @@ const ROWS = JSON.stringify([{ n: 1, text: 'a,b"c' }, { n: 2.5e3, list: [[], {}]
 function webhookBodies(): FuzzedDecoder {
   return {
     name: 'webhook bodies',
-    samples: [Buffer.from(ROWS), Buffer.from(ROWS.replaceAll(',', '\n'))],
+    samples: [Buffer.from(ROWS.replaceAll('},', '},\n'))],
     decode(bytes) {
       recordsOf(bytes, 'lines')
       recordsOf(bytes, 'array')
@@ -221,9 +221,17 @@ function stagedBatches(): FuzzedDecoder {
   const batch = { messages: 2, codec: 0, unpackedBytes: 7, payload: Buffer.from('payload') }
   return {
     name: 'staged batches of pulsar',
-    samples: [encodeStaged([0, 1].map((partition) => ({ partition, first: 1, batch })))],
+    samples: [
+      encodeStaged(
+        [0, 1].map((partition) => ({ partition, first: 1, batch })),
+        'file',
+      ),
+    ],
     decode(bytes) {
       decodeStaged(bytes, 'file')
+    },
+    seal(bytes) {
+      if (bytes.length >= 32) createHash('sha256').update('file\n').update(bytes.subarray(32)).digest().copy(bytes)
     },
   }
 }

@@ -187,14 +187,25 @@ describe('a file of batches that wait', () => {
   ]
 
   test('has them again', () => {
-    expect(decodeStaged(encodeStaged(batches), 'file')).toEqual(batches)
-    expect(decodeStaged(Buffer.alloc(0), 'file')).toEqual([])
+    expect(decodeStaged(encodeStaged(batches, 'file'), 'file')).toEqual(batches)
+    expect(decodeStaged(encodeStaged([], 'file'), 'file')).toEqual([])
   })
 
-  test('that is cut off anywhere else than behind a batch is refused', () => {
-    const bytes = encodeStaged(batches)
-    for (let length = 1; length < bytes.length; length++)
-      if (length !== 28 + 7)
-        expect(() => decodeStaged(bytes.subarray(0, length), 'f')).toThrow('f is no file of this sink')
+  const refusal = expect.objectContaining({ code: 'PULSAR_STAGED_CORRUPT' }) as Error
+
+  test('that is cut off anywhere is refused', () => {
+    const bytes = encodeStaged(batches, 'f')
+    for (let length = 0; length < bytes.length; length++)
+      expect(() => decodeStaged(bytes.subarray(0, length), 'f'), `cut at ${length}`).toThrow(refusal)
+  })
+
+  test('with any single bit flipped, or in the place of another, is refused', () => {
+    const bytes = encodeStaged(batches, 'f')
+    for (let bit = 0; bit < bytes.length * 8; bit++) {
+      const flipped = Buffer.from(bytes)
+      flipped.writeUInt8(flipped.readUInt8(bit >> 3) ^ (1 << (bit & 7)), bit >> 3)
+      expect(() => decodeStaged(flipped, 'f'), `bit ${bit}`).toThrow(refusal)
+    }
+    expect(() => decodeStaged(bytes, 'g')).toThrow(refusal)
   })
 })
