@@ -1,6 +1,7 @@
 import type { Connection } from '../../ports/net.ts'
 import type { ReaderContext } from '../source.ts'
-import type { IntakeSurroundings } from './intake-surroundings.ts'
+import { HeldBytes } from './held-bytes.ts'
+import { MOST_HELD_BYTES, type IntakeSurroundings } from './intake-surroundings.ts'
 import type { Intake, Receiver } from './write-ahead-log/log-reader.ts'
 
 /** Resolves when a connection has ended and what it sent is kept, with the error if there was one. */
@@ -15,7 +16,8 @@ export async function listenForSenders(
 ): Promise<Receiver> {
   const { logger, clock, plainNet } = context.ports
   const closing = new AbortController()
-  const surroundings = { clock, logger, intake, signal: closing.signal }
+  const held = new HeldBytes(MOST_HELD_BYTES)
+  const surroundings = { clock, logger, intake, held, signal: closing.signal }
   const open = new Set<Connection>()
   const admit = (connection: Connection): void => {
     if (open.size >= maxConnections) {

@@ -7,7 +7,8 @@ import type { Intake, Receiver } from '../kit/write-ahead-log/log-reader.ts'
 import type { ReaderContext } from '../source.ts'
 import type { TcpSourceOptions } from './declaration.ts'
 import { hostAndPort } from '../kit/host-and-port.ts'
-import type { IntakeSurroundings } from '../kit/intake-surroundings.ts'
+import { HeldBytes } from '../kit/held-bytes.ts'
+import { MOST_HELD_BYTES, type IntakeSurroundings } from '../kit/intake-surroundings.ts'
 import { takeFrom } from './intake-connection.ts'
 
 /** Connects to the servers of this slot, and again whenever a connection has ended. */
@@ -19,7 +20,8 @@ export function connectToServers(
 ): Receiver {
   const { logger, clock } = context.ports
   const closing = new AbortController()
-  const surroundings = { clock, logger, intake, signal: closing.signal }
+  const held = new HeldBytes(MOST_HELD_BYTES)
+  const surroundings = { clock, logger, intake, held, signal: closing.signal }
   const mine = servers.filter((_, index) => index % context.parallelism === context.slot)
   const running = mine.map((server) => follow(hostAndPort(server), options, context, surroundings))
   return {
