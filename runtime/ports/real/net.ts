@@ -147,7 +147,6 @@ export class SocketConnection implements Connection {
   readonly #input: ConnectionInput | undefined
   #error: Error | undefined
   #closed = false
-  #isGathering = false
   #onClose: ((error?: Error) => void) | undefined
 
   /** `input`: that of a connection made here. */
@@ -171,7 +170,6 @@ export class SocketConnection implements Connection {
 
   write(bytes: Uint8Array, onSent?: () => void): void {
     if (!this.#socket.writable) return
-    this.#gather()
     this.#socket.write(
       bytes,
       onSent === undefined
@@ -180,20 +178,6 @@ export class SocketConnection implements Connection {
             if (!error) onSent()
           },
     )
-  }
-
-  /**
-   * What is written in one go, such as rows and the watermark behind them, goes out at its end as one packet, and as one
-   * record of TLS: each more costs 5 µs at both ends. A microtask is soon enough: a loop that writes on awaits something.
-   */
-  #gather(): void {
-    if (this.#isGathering) return
-    this.#isGathering = true
-    this.#socket.cork()
-    queueMicrotask(() => {
-      this.#isGathering = false
-      this.#socket.uncork()
-    })
   }
 
   onData(handle: (bytes: Uint8Array) => void): void {
@@ -230,8 +214,6 @@ export class SocketConnection implements Connection {
   }
 
   destroy(): void {
-    // the kernel gets what was written before
-    this.#socket.uncork()
     this.#socket.destroy()
   }
 

@@ -1,8 +1,6 @@
-import type { Socket } from 'node:net'
-import { Duplex } from 'node:stream'
 import { expect, test } from 'vitest'
 import type { Connection } from '../../../../runtime/ports/net.ts'
-import { realNet, SocketConnection } from '../../../../runtime/ports/real/net.ts'
+import { realNet } from '../../../../runtime/ports/real/net.ts'
 
 test('bytes written on one side arrive in order on the other, and an end closes both sides once', async () => {
   const received: number[] = []
@@ -125,45 +123,4 @@ test('one buffer that is written over as soon as it is sent arrives as it was ea
   })
   expect({ at, wrong }).toEqual({ at: rounds * size, wrong: 0 })
   await listener.close()
-})
-
-/** A socket that notes what it is given at once. */
-function notingSocket(): { socket: Socket; sent: string[] } {
-  const sent: string[] = []
-  const socket = new Duplex({
-    read: () => undefined,
-    write: (chunk: Buffer, _encoding, done) => {
-      sent.push(String(chunk))
-      done()
-    },
-    writev: (chunks, done) => {
-      sent.push(chunks.map(({ chunk }) => String(chunk)).join(' '))
-      done()
-    },
-  })
-  return { socket: socket as Socket, sent }
-}
-
-test('what is written in one go is given to the kernel at its end, at once, and told as sent', async () => {
-  const { socket, sent } = notingSocket()
-  const connection = new SocketConnection(socket)
-  const told: string[] = []
-  for (const word of ['rows', 'watermark']) connection.write(Buffer.from(word), () => told.push(word))
-  expect([sent, connection.bufferedBytes]).toEqual([[], 13])
-  await Promise.resolve()
-  expect(sent).toEqual(['rows watermark'])
-  connection.write(Buffer.from('more'))
-  await Promise.resolve()
-  expect(sent).toEqual(['rows watermark', 'more'])
-  await new Promise(setImmediate)
-  expect([told, connection.bufferedBytes]).toEqual([['rows', 'watermark'], 0])
-})
-
-test.each(['end', 'destroy'] as const)('what is written right before %s is given to the kernel', async (how) => {
-  const { socket, sent } = notingSocket()
-  const connection = new SocketConnection(socket)
-  connection.write(Buffer.from('refused'))
-  connection[how]()
-  await new Promise(setImmediate)
-  expect(sent).toEqual(['refused'])
 })
