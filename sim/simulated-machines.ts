@@ -63,6 +63,7 @@ export class SimulatedMachines {
       clock: this.world.clockOf(owner),
       rng: this.world.rngOf(),
       net: this.network.netOf(owner),
+      plainNet: this.network.netOf(owner),
       files,
       secretFiles: secretFiles(files, undefined),
       httpClient: this.#settings.http?.(this.world.clockOf(owner)) ?? NO_HTTP,

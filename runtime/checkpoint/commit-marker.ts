@@ -1,6 +1,6 @@
 import type { CheckpointReport } from '../model/job.ts'
 import type { Store } from '../ports/store.ts'
-import { seal, unseal } from './sealed-file.ts'
+import { seal, type SealDemand, unseal } from './sealed-file.ts'
 
 /**
  * A file beside a manifest that says that sinks have committed all output the checkpoint lists. A restore from such a
@@ -18,15 +18,16 @@ export async function markCommitted(store: Store, checkpoint: CheckpointReport, 
   await store.put(path, seal({ path, job }, textOf(checkpoint)))
 }
 
-/** `job` is absent where state of any job is read. Throws as `unseal`. */
+/** `job` is absent where state of any job is read; `demand` is that of its manifest. Throws as `unseal`. */
 export async function isMarkedCommitted(
   store: Store,
   checkpoint: Pick<CheckpointReport, 'path' | 'attempt' | 'id'>,
-  job?: string,
+  job: string | undefined,
+  demand: SealDemand,
 ): Promise<boolean> {
   const path = commitMarkerPath(checkpoint)
   const bytes = await store.get(path)
-  return bytes !== undefined && unseal({ path, job }, bytes) === textOf(checkpoint)
+  return bytes !== undefined && unseal({ path, job }, bytes, demand) === textOf(checkpoint)
 }
 
 function textOf({ attempt, id }: Pick<CheckpointReport, 'attempt' | 'id'>): string {

@@ -12,7 +12,7 @@ import {
   withoutOutput,
   type Manifest,
 } from './manifest.ts'
-import { sealedFor } from './sealed-file.ts'
+import { isSealed, sealedFor } from './sealed-file.ts'
 import { checkedStateFile } from './state-file.ts'
 
 /** A savepoint or checkpoint of any job, found by its location. */
@@ -43,7 +43,9 @@ export async function openSavedState(openStore: (url: string) => Store, location
     })
   }
   const manifest = decodeManifest({ path }, bytes)
-  const isCommitted = await isMarkedCommitted(store, { path, attempt: manifest.attempt, id: manifest.id })
+  const demand = isSealed(bytes) ? 'required' : 'optional'
+  const report = { path, attempt: manifest.attempt, id: manifest.id }
+  const isCommitted = await isMarkedCommitted(store, report, undefined, demand)
   return { location, store, jobUid: sealedFor(bytes), manifest: isCommitted ? withoutOutput(manifest) : manifest }
 }
 

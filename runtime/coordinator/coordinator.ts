@@ -1,4 +1,5 @@
 import { isMarkedCommitted } from '../checkpoint/commit-marker.ts'
+import type { SealDemand } from '../checkpoint/sealed-file.ts'
 import { JobLog, type LogView } from '../checkpoint/job-log.ts'
 import { type Manifest, readManifest, withoutOutput } from '../checkpoint/manifest.ts'
 import { assignRestore } from '../checkpoint/restore-assignment.ts'
@@ -605,12 +606,17 @@ export class Coordinator {
     const { jobUid } = this.#config
     const manifest = await this.#readManifest(checkpoint)
     const isCommitted =
-      committed?.path === checkpoint.path || (await isMarkedCommitted(this.#store, checkpoint, jobUid))
+      committed?.path === checkpoint.path ||
+      (await isMarkedCommitted(this.#store, checkpoint, jobUid, this.#sealOf(checkpoint)))
     return isCommitted ? withoutOutput(manifest) : manifest
   }
 
   #readManifest(checkpoint: CheckpointReport): Promise<Manifest> {
-    return readManifest(this.#store, checkpoint, this.#config.jobUid, this.#log?.sealOf(checkpoint) ?? 'required')
+    return readManifest(this.#store, checkpoint, this.#config.jobUid, this.#sealOf(checkpoint))
+  }
+
+  #sealOf(checkpoint: CheckpointReport): SealDemand {
+    return this.#log?.sealOf(checkpoint) ?? 'required'
   }
 
   async #checkInitialState(wanted: Wanted): Promise<'again' | 'rest'> {

@@ -1,3 +1,5 @@
+import { wholeText } from '../model/whole-text.ts'
+
 /** Room for the length before a block; the block is moved back to where the length ends. */
 const BLOCK_ROOM = 5
 
@@ -67,9 +69,9 @@ export class ByteOutput {
     if (this.#has(8)) this.at = this.bytes.writeDoubleLE(value, this.at)
   }
 
-  /** UTF-8 or, of bytes as rows carry them, latin1; `length` writes how many bytes follow. */
+  /** UTF-8 or, of bytes as rows carry them, latin1; `length` writes how many bytes follow. Throws as `wholeText`. */
   text(value: string, encoding: 'utf8' | 'latin1', length: (output: ByteOutput, bytes: number) => void): void {
-    const bytes = encoding === 'latin1' ? value.length : Buffer.byteLength(value)
+    const bytes = encoding === 'latin1' ? value.length : Buffer.byteLength(wholeText(value))
     length(this, bytes)
     if (this.#has(bytes)) this.at += this.bytes.write(value, this.at, encoding)
   }

@@ -9,7 +9,7 @@ import { behindByteOrderMark, recordText } from '../model/record-text.ts'
 import { type Field, fieldsOf, type Row, type Schema, type ValueType } from '../model/schema.ts'
 import type { OptionProblem } from '../graph/connector-declaration.ts'
 import type { Direction, FormatReader, TimestampFormat } from './format.ts'
-import { readFlag, readNames, readText } from './options.ts'
+import { readFlag, readNames, readText, shownValue } from './options.ts'
 import { unknownOptions } from '../graph/unknown-options.ts'
 import { refuseRecord, refuseToWrite, refuseValue } from './record-errors.ts'
 import { textWriter } from './text-writer.ts'
@@ -46,7 +46,7 @@ export const csvFormat: FormatReader = (given, problem) => {
     isMultiline: readFlag(given, 'multiline', problem),
   }
   if (options.delimiter.length !== 1 || '"\r\n'.includes(options.delimiter))
-    problem('delimiter', `must be one character, no quote and no line end, found ${JSON.stringify(options.delimiter)}`)
+    problem('delimiter', `must be one character, no quote and no line end, found ${shownValue(options.delimiter)}`)
   return {
     file: {
       suffix: 'csv',

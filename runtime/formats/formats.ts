@@ -5,6 +5,7 @@ import type { FormatReader, RecordFormat } from './format.ts'
 import { jsonFormat } from './json-format.ts'
 import { protobufFormat } from './protobuf-format.ts'
 import { rawFormat } from './raw-format.ts'
+import { shownValue } from './options.ts'
 
 const FORMATS: Readonly<Record<string, FormatReader>> = {
   avro: avroFormat,
@@ -23,7 +24,7 @@ export function readFormat(value: unknown): { format: RecordFormat; problems: Op
   if (read === undefined || options === undefined) {
     problems.push({
       path: '',
-      message: `must be one of ${Object.keys(FORMATS).join(', ')}, or one of them with its options, found ${JSON.stringify(value) ?? 'nothing'}`,
+      message: `must be one of ${Object.keys(FORMATS).join(', ')}, or one of them with its options, found ${shownValue(value)}`,
     })
     return { format: jsonFormat({}, () => undefined), problems }
   }

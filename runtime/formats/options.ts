@@ -1,5 +1,6 @@
 import { clipped } from '../model/clipped.ts'
 import { MillraceError } from '../model/errors.ts'
+import { redactedStart } from '../model/redacted.ts'
 import type { OptionProblem } from '../graph/connector-declaration.ts'
 import type { ReportOption } from '../graph/unknown-options.ts'
 
@@ -8,12 +9,17 @@ const MAX_NAMES = 2000
 
 type Options = Readonly<Record<string, unknown>>
 
+/** A value as an error message shows it. */
+export function shownValue(value: unknown): string {
+  return redactedStart(JSON.stringify(value) ?? 'nothing', 200)
+}
+
 export function readText(options: Options, name: string, byDefault: string, problem: ReportOption): string {
   const value = options[name] === undefined ? byDefault : options[name]
   if (typeof value === 'string') return value
   problem(
     name,
-    `must be a text, found ${JSON.stringify(value)}${value === null ? '; YAML reads null, NULL, ~ and nothing so: put quotes around it' : ''}`,
+    `must be a text, found ${shownValue(value)}${value === null ? '; YAML reads null, NULL, ~ and nothing so: put quotes around it' : ''}`,
   )
   return byDefault
 }
@@ -21,7 +27,7 @@ export function readText(options: Options, name: string, byDefault: string, prob
 export function readFlag(options: Options, name: string, problem: ReportOption): boolean {
   const value = options[name] === undefined ? false : options[name]
   if (typeof value === 'boolean') return value
-  problem(name, `must be true or false, found ${JSON.stringify(value)}`)
+  problem(name, `must be true or false, found ${shownValue(value)}`)
   return false
 }
 

@@ -1,11 +1,11 @@
 import { MillraceError } from '../model/errors.ts'
-import { redacted } from '../model/redacted.ts'
 import type { OpenedFile } from '../graph/connector-declaration.ts'
 import { joinRelative } from '../graph/problems.ts'
 import { namedTlsFiles, readTlsFiles } from '../graph/tls-files.ts'
 import type { ReportOption } from '../graph/unknown-options.ts'
 import type { TlsFiles } from '../model/tls-files.ts'
 import type { FormatContext } from './format.ts'
+import { shownValue } from './options.ts'
 
 const PATIENCE_MS = 10_000
 const MIME = 'application/vnd.schemaregistry.v1+json'
@@ -161,6 +161,6 @@ function registryProblem(value: unknown): string | undefined {
   if (value === undefined) return undefined
   const url = typeof value === 'string' && URL.canParse(value) ? new URL(value) : undefined
   if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:'))
-    return `must be an http or https address, found ${redacted(JSON.stringify(value))}`
+    return `must be an http or https address, found ${shownValue(value)}`
   return url.username === '' && url.password === '' ? undefined : 'must not carry a password: specs are read by many'
 }

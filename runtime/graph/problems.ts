@@ -1,6 +1,6 @@
 import { type Fields, isFields } from '../model/fields.ts'
 import { MillraceError, type Position } from '../model/errors.ts'
-import { redacted } from '../model/redacted.ts'
+import { redactedStart } from '../model/redacted.ts'
 import { foreignKey } from '../expressions/foreign-words.ts'
 import { suggestion } from '../expressions/suggest.ts'
 
@@ -178,6 +178,5 @@ export function describe(value: unknown): string {
   if (value === undefined || value === null) return 'nothing'
   if (Array.isArray(value)) return 'a list'
   if (typeof value === 'object') return 'a mapping'
-  const text = redacted(JSON.stringify(value))
-  return text.length > 60 ? `${text.slice(0, 60)}…` : text
+  return redactedStart(JSON.stringify(value), 60)
 }

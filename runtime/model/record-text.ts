@@ -2,13 +2,13 @@ import { clipped } from './clipped.ts'
 import { MillraceError } from './errors.ts'
 import { utf8Text } from './utf8-text.ts'
 
-/** The text of a record that is one. Throws RECORD_INVALID when its bytes are not UTF-8. */
-export function recordText(bytes: Buffer, start: number, end: number): string {
+/** The text of a record, or of a part of it that `what` names. Throws RECORD_INVALID when its bytes are not UTF-8. */
+export function recordText(bytes: Buffer, start: number, end: number, what = 'a record'): string {
   const text = utf8Text(bytes, start, end)
   if (text !== undefined) return text
   throw new MillraceError(
     'RECORD_INVALID',
-    `a record is not UTF-8: ${clipped(bytes.toString('utf8', start, end))}; its producer may write Latin-1`,
+    `${what} is not UTF-8: ${clipped(bytes.toString('utf8', start, end))}; its producer may write Latin-1`,
     { domain: 'user' },
   )
 }

@@ -1,3 +1,5 @@
+import { clipped } from './clipped.ts'
+
 /**
  * Names of fields whose values are nobody's business in a log. Lengths are bounded, so that a long text of foreign code
  * costs time in proportion to its length.
@@ -16,6 +18,14 @@ const USER_INFO = /:[^\s"'/@]{1,256}@(?=[\w[])/g
  */
 export function redacted(text: string): string {
   return text.replace(PAIR, '$1"…"').replace(USER_INFO, ':…@')
+}
+
+/** Behind the end of what is shown, this much decides whether a secret stands there. */
+const LOOKED_AT = 512
+
+/** The beginning of a text, as `redacted` shows it: the rest may be of any length, and costs nothing. */
+export function redactedStart(text: string, most: number): string {
+  return clipped(redacted(text.slice(0, most + LOOKED_AT)), most)
 }
 
 /** Shorter secrets would take words out of the text that are none. */

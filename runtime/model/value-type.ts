@@ -118,11 +118,12 @@ class TypeReader {
   #row(depth: number): { type: 'json'; logical: LogicalType } | undefined {
     if (this.#take(/ *\{ */y) === undefined) return undefined
     const fields: Field[] = []
+    const names = new Set<string>()
     do {
       const name = this.#take(/[A-Za-z_][A-Za-z0-9_]*/y)
       const type = this.#take(/ *: */y) === undefined ? undefined : this.type(depth + 1)
-      if (name === undefined || type === undefined || !isFieldName(name) || fields.some((field) => field.name === name))
-        return undefined
+      if (name === undefined || type === undefined || !isFieldName(name) || names.has(name)) return undefined
+      names.add(name)
       fields.push(namedField(name, type))
     } while (this.#take(/ *, */y) !== undefined)
     return this.#take(/ *\}/y) === undefined ? undefined : { type: 'json', logical: { kind: 'row', fields } }

@@ -5,8 +5,8 @@ export interface HttpClient {
   /**
    * Resolves with any status that the server answers; redirects are not followed. Rejects with HTTP_FAILED (domain
    * dependency, retriable) without an answer, with HTTP_FORBIDDEN (domain user) where a job has no business, with
-   * HTTP_TOO_LARGE beyond 4 MB, and with the reason of `signal` when
-   * that aborts.
+   * HTTP_TOO_LARGE beyond 4 MB, with HTTP_NOT_UTF8 for a 2xx whose body is not that, and with the reason of `signal`
+   * when that aborts.
    */
   send(request: OutgoingRequest): Promise<HttpAnswer>
 }

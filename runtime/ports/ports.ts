@@ -13,7 +13,10 @@ import type { Logger } from './logger.ts'
 export interface Ports {
   clock: Clock
   rng: Rng
+  /** Connections between the processes of the job. */
   net: Net
+  /** Connections with all others, in plain text. On a cluster they reject with HTTP_FORBIDDEN where a job has no business. */
+  plainNet: Net
   files: Files
   secretFiles: SecretFiles
   logger: Logger

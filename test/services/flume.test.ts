@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { compileRowClass } from '../../runtime/codegen/rows/row.ts'
 import { takeFromAgent } from '../../runtime/connectors/flume/agent-connection.ts'
-import { flumeConnector } from '../../runtime/connectors/flume/connector.ts'
+import { HeldBytes } from '../../runtime/connectors/kit/held-bytes.ts'
+import { MOST_HELD_BYTES } from '../../runtime/connectors/kit/intake-surroundings.ts'
+import { connector as flume } from '../../runtime/connectors/flume/connector.ts'
 import type { LogEntry } from '../../runtime/connectors/kit/write-ahead-log/log-frame.ts'
 import type { SourceReader } from '../../runtime/connectors/source.ts'
 import type { Schema } from '../../runtime/model/schema.ts'
@@ -41,7 +43,7 @@ describe.skipIf(why !== undefined)(`agents of Flume${why === undefined ? '' : ` 
   }
 
   async function reader(port: number, folder: string, compression: string): Promise<SourceReader> {
-    const source = flumeConnector(realNet).source({ port, compression, format: 'raw', log: { path: 'log' } })
+    const source = flume.source({ port, compression, format: 'raw', log: { path: 'log' } })
     const context = {
       ...sourceContext({ verb: { connector: 'flume' }, schema: NUMBERS, baseDir: folder }),
       slot: 0,
@@ -106,6 +108,7 @@ describe.skipIf(why !== undefined)(`agents of Flume${why === undefined ? '' : ` 
             clock: realClock,
             logger: silentLogger,
             intake: { append, check: () => Promise.resolve() },
+            held: new HeldBytes(MOST_HELD_BYTES),
             signal: new AbortController().signal,
           },
         )

@@ -167,6 +167,9 @@ describe('a secret in a Secret, in the environment and in records', () => {
     ['as the path of a password', `sasl: { username: u, passwordFile: { value: ${CANARY} } }`],
     ['in the address of a broker', `brokers: "u:${CANARY}@k:9092"`],
     ['in the address of a registry', `format: { avro: { registry: "ftp://u:${CANARY}@registry" } }`],
+    ['as a format', `format: "http://u:${CANARY}@k:9092"`],
+    ['as an option of a format', `format: { csv: { delimiter: "u:${CANARY}@k:9092" } }`],
+    ['in place of a flag of a format', `format: { csv: { header: "u:${CANARY}@k:9092" } }`],
     ['in the address of a registry over HTTP', `format: { avro: { registry: "http://u:${CANARY}@registry" } }`],
   ])('when it is written %s, lint names the place and not the secret', (_what, option) => {
     const job = `apiVersion: millrace.dev/v1alpha1

@@ -1,6 +1,7 @@
 import { MillraceError } from '../../model/errors.ts'
 import { isFields, memberOf, membersOf, type Fields } from '../../model/fields.ts'
 import type { Json } from '../../model/snapshot.ts'
+import { utf8Text } from '../../model/utf8-text.ts'
 
 /** A data file of the table ("Add File and Remove File" of Delta's PROTOCOL.md). */
 export interface DataFile {
@@ -51,7 +52,9 @@ export function invalidLog(where: string, why: string, cause?: unknown): Millrac
 
 /** The actions of a commit, a JSON object per line; those that say nothing of rows or schema are left out. */
 export function parseActions(bytes: Uint8Array, where: string): LogAction[] {
-  const lines = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8').split('\n')
+  const text = utf8Text(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), 0, bytes.length)
+  if (text === undefined) throw invalidLog(where, 'it is not UTF-8')
+  const lines = text.split('\n')
   return lines.flatMap((line, index) => {
     if (line.trim() === '') return []
     const place = `line ${index + 1} of ${where}`

@@ -3,6 +3,7 @@ import type { AsyncBuffer, DecodedArray, FileMetaData, ParquetParsers } from 'hy
 import type { RowClass } from '../../codegen/rows/row.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Field, Schema } from '../../model/schema.ts'
+import { utf8Text } from '../../model/utf8-text.ts'
 import { valueTypeText } from '../../model/value-type.ts'
 import type { Files } from '../../ports/files.ts'
 import { boundedFooter, boundedGroup, checkSchema } from './parquet-bounds.ts'
@@ -16,6 +17,17 @@ const PARSERS: Partial<ParquetParsers> = {
   timestampFromMicroseconds: (micros: bigint) => wholeMillis(micros, 1000),
   timestampFromNanoseconds: (nanos: bigint) => wholeMillis(nanos, 1_000_000),
   dateFromDays: (days: number) => new Date(days * 86_400_000),
+  // the decoder's own would put U+FFFD where a text is not UTF-8, and leave out a U+FEFF at its beginning
+  stringFromBytes: textOrBytes,
+  jsonFromBytes: (bytes: Uint8Array | undefined) => {
+    const text = textOrBytes(bytes)
+    return typeof text === 'string' ? (JSON.parse(text) as unknown) : text
+  },
+}
+
+/** The bytes themselves where they are not UTF-8. */
+function textOrBytes(bytes: Uint8Array | undefined): string | Uint8Array | undefined {
+  return bytes && (utf8Text(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), 0, bytes.length) ?? bytes)
 }
 
 /** Microseconds are cut to milliseconds, before 1970 too. A double holds the microseconds of some 285 years only. */
@@ -166,7 +178,7 @@ export class ParquetSplit implements SplitStream {
     if (value !== undefined && !isMissing) return value
     throw new MillraceError(
       'RECORD_INVALID',
-      `field '${field.name}' must be a ${valueTypeText(field)}, found ${found === null || found === undefined ? 'null' : `${typeof found} ${shown(() => String(found)).slice(0, 100)}`}`,
+      `field '${field.name}' must be a ${valueTypeText(field)}, found ${foundText(found)}`,
       { domain: 'user' },
     )
   }
@@ -223,6 +235,12 @@ export class ParquetSplit implements SplitStream {
       })
     }
   }
+}
+
+function foundText(found: unknown): string {
+  if (found === null || found === undefined) return 'null'
+  if (found instanceof Uint8Array) return 'bytes that are not UTF-8'
+  return `${typeof found} ${shown(() => String(found)).slice(0, 100)}`
 }
 
 /** The file may be sound: its storage did not give it, or gave another. */

@@ -21,7 +21,7 @@ const MOST_UNREAD_BYTES = 256 * 1024
 export function takeFromAgent(
   connection: Connection,
   options: Pick<FlumeOptions, 'compression' | 'metadata' | 'maxBatchBytes' | 'maxBatchEvents'>,
-  { clock, intake, signal }: IntakeSurroundings,
+  { clock, intake, held, signal }: IntakeSurroundings,
 ): Promise<Error | undefined> {
   const messages = new NettyReader(options.maxBatchBytes)
   const requests = new FlumeRequests(options.maxBatchEvents)
@@ -33,6 +33,7 @@ export function takeFromAgent(
     failure ??= error instanceof Error ? error : new Error(String(error))
     connection.destroy()
   }
+  const share = held.share(fail)
   const wire: Wire = options.compression === 'deflate' ? deflated(connection, fail) : connection
 
   const keepEvents = async (events: readonly FlumeEvent[]): Promise<FlumeStatus> => {
@@ -71,6 +72,7 @@ export function takeFromAgent(
     if (failure !== undefined) return
     try {
       const whole = messages.push(bytes)
+      share.holds(messages.unfinishedBytes)
       if (whole.length === 0) return
       wire.pause()
       for (const message of whole) working = working.then(() => (failure === undefined ? answer(message) : undefined))
@@ -83,6 +85,7 @@ export function takeFromAgent(
   })
   return new Promise((resolve) => {
     connection.onClose((error) => {
+      share.end()
       failure ??= error
       void working.then(() => {
         resolve(failure)

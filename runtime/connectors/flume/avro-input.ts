@@ -1,3 +1,4 @@
+import { utf8Text } from '../../model/utf8-text.ts'
 import { flumeProtocol } from './netty-frames.ts'
 
 /** Reads Avro's binary encoding (specification, "Binary Encoding"); every length is checked before it is used. */
@@ -38,7 +39,10 @@ export class AvroInput {
   }
 
   text(): string {
-    return this.bytes().toString('utf8')
+    const bytes = this.bytes()
+    const text = utf8Text(bytes, 0, bytes.length)
+    if (text === undefined) throw flumeProtocol('a text is not UTF-8')
+    return text
   }
 
   /** Null, or what `read` reads. */

@@ -1,4 +1,3 @@
-import type { Net } from '../../ports/net.ts'
 import { firstThatAnswers } from '../kit/host-and-port.ts'
 import { listenForSenders } from '../kit/sender-listener.ts'
 import { loggedSource } from '../kit/write-ahead-log/logged-source.ts'
@@ -7,23 +6,21 @@ import { takeFromAgent } from './agent-connection.ts'
 import { readSinkOptions, readSourceOptions } from './declaration.ts'
 import { FlumeSinkWriter } from './sink-writer.ts'
 
-/** `source: { flume: { port, log, … } }` and `sink: { flume: { connect, … } }`, over any network. */
-export function flumeConnector(net: Net): Pick<Required<Connector>, 'source' | 'sink'> {
-  return {
-    source: (written) => {
-      const options = readSourceOptions(written)
-      return loggedSource(options, `port ${options.port}`, (context, intake) =>
-        listenForSenders(net, options, context, intake, (connection, surroundings) =>
-          takeFromAgent(connection, options, surroundings),
-        ),
-      )
-    },
-    sink: (written) => {
-      const options = readSinkOptions(written)
-      return {
-        writer: (context) => new FlumeSinkWriter(context, options, net),
-        probe: async () => `${await firstThatAnswers(net, options.connect)} answers`,
-      }
-    },
-  }
+/** `source: { flume: { port, log, … } }` and `sink: { flume: { connect, … } }`. */
+export const connector: Pick<Required<Connector>, 'source' | 'sink'> = {
+  source: (written) => {
+    const options = readSourceOptions(written)
+    return loggedSource(options, `port ${options.port}`, (context, intake) =>
+      listenForSenders(options, context, intake, (connection, surroundings) =>
+        takeFromAgent(connection, options, surroundings),
+      ),
+    )
+  },
+  sink: (written) => {
+    const options = readSinkOptions(written)
+    return {
+      writer: (context) => new FlumeSinkWriter(context, options),
+      probe: async ({ ports }) => `${await firstThatAnswers(ports.plainNet, options.connect)} answers`,
+    }
+  },
 }

@@ -37,6 +37,11 @@ export class NettyReader {
     this.#maxBytes = maxBytes
   }
 
+  /** Bytes of a message whose end has not come. */
+  get unfinishedBytes(): number {
+    return this.#queue.length
+  }
+
   /** The messages that are whole now; they are the caller's. Throws FLUME_PROTOCOL, and the connection is of no more use. */
   push(bytes: Uint8Array): NettyMessage[] {
     this.#queue.append(bytes)

@@ -2,7 +2,6 @@ import type { RowWriter } from '../../codegen/contracts.ts'
 import type { Batch } from '../../memory/batch.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Row } from '../../model/schema.ts'
-import type { Net } from '../../ports/net.ts'
 import { recordOf } from '../kit/record-of.ts'
 import { retrying, type RetryEnvironment, type RetryPolicy } from '../kit/retry.ts'
 import { TroubleReporter } from '../kit/trouble-reporter.ts'
@@ -15,7 +14,7 @@ import type { FlumeEvent } from './flume-rpc.ts'
 const PATIENCE_MS = 600_000
 
 const POLICY: RetryPolicy = {
-  isRetriable: (error) => error instanceof MillraceError,
+  isRetriable: (error) => error instanceof MillraceError && error.domain !== 'user',
   describe: (what, error) =>
     error instanceof MillraceError
       ? error
@@ -31,11 +30,11 @@ export class FlumeSinkWriter implements SinkWriter {
   readonly #environment: RetryEnvironment
   #writer: RowWriter | undefined
 
-  constructor(context: SinkContext, options: FlumeSinkOptions, net: Net) {
-    const { clock, rng } = context.ports
+  constructor(context: SinkContext, options: FlumeSinkOptions) {
+    const { clock, rng, plainNet } = context.ports
     this.#context = context
     this.#options = options
-    this.#client = new FlumeClient(net, clock, options)
+    this.#client = new FlumeClient(plainNet, clock, options)
     this.#environment = {
       clock,
       rng,

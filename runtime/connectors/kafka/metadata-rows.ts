@@ -1,5 +1,6 @@
 import type { RowClass } from '../../codegen/rows/row.ts'
 import { latin1 } from '../../model/logical-values.ts'
+import { recordText } from '../../model/record-text.ts'
 import type { Field, Schema } from '../../model/schema.ts'
 import { metadataFieldsOf, type MetadataField } from '../kit/metadata-fields.ts'
 import { MetadataRows } from '../kit/metadata-rows.ts'
@@ -23,10 +24,10 @@ export function kafkaMetadataRows(schema: Schema, metadata: MetadataFields, rows
   return new MetadataRows(schema, metadataFieldsOf(metadata), rows, readerOf)
 }
 
-function readerOf({ part, header }: MetadataField<MetadataPart>, { logical }: Field): ReadPart {
+function readerOf({ part, header }: MetadataField<MetadataPart>, { name, logical }: Field): ReadPart {
   const isBytes = logical?.kind === 'bytes'
   const textOf = (bytes: Buffer, start: number, end: number): string | null =>
-    end < start ? null : isBytes ? latin1(bytes.subarray(start, end)) : bytes.toString('utf8', start, end)
+    end < start ? null : isBytes ? latin1(bytes.subarray(start, end)) : recordText(bytes, start, end, `field '${name}'`)
   switch (part) {
     case 'key':
       return ({ bytes, metadata: { keyStart, keyEnd } }) => textOf(bytes, keyStart, keyEnd)

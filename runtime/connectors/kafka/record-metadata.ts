@@ -1,3 +1,4 @@
+import { MAX_ITEMS } from '../../model/decoding-limits.ts'
 import { unreadable } from './unreadable.ts'
 
 const LOG_APPEND_TIME_BIT = 0b1000
@@ -67,6 +68,7 @@ export function metadataOf(
   const first = Number(batch.readBigInt64BE(FIRST_TIMESTAMP_AT))
   const appended = Number(batch.readBigInt64BE(MAX_TIMESTAMP_AT))
   const found: Metadata[] = []
+  let items = 0
   const input = new Varints(records, 0)
   for (let index = 0; index < count; index++) {
     const length = input.next()
@@ -80,11 +82,15 @@ export function metadataOf(
     const [keyStart, keyEnd] = input.block(end)
     input.block(end)
     const headers: HeaderBounds[] = []
+    items += 1
     for (let left = input.next(); left > 0; left--) {
+      items += 1
+      if (items > MAX_ITEMS) break
       const [nameStart, nameEnd] = input.block(end)
       const [start, valueEnd] = input.block(end)
       headers.push({ name: records.toString('utf8', nameStart, nameEnd), start, end: valueEnd })
     }
+    if (items > MAX_ITEMS) throw unreadable(`its records have more than ${MAX_ITEMS} keys and headers`)
     if (offset >= from)
       found.push({ timestamp: first === NO_TIMESTAMP && !isAppendTime ? null : timestamp, keyStart, keyEnd, headers })
     input.at = end

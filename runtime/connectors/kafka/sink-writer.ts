@@ -16,6 +16,7 @@ import type { KafkaSinkOptions } from './declaration.ts'
 import { recordOf } from '../kit/record-of.ts'
 import { retrying, type RetryEnvironment } from '../kit/retry.ts'
 import { TroubleReporter } from '../kit/trouble-reporter.ts'
+import { wholeText } from '../../model/whole-text.ts'
 import { fieldsBesideValue, keyBytes } from '../kit/message-fields.ts'
 import { kafkaRetryPolicy } from './retry-policy.ts'
 import { preparedFromJson, preparedToJson, Transactions } from './transactions.ts'
@@ -163,7 +164,7 @@ export class KafkaSinkWriter implements SinkWriter {
     const { transactions } = this.#open()
     await this.#guard('committing', async () => {
       for (const committable of committables)
-        if (!isFence(committable)) await transactions.commit(preparedFromJson(committable))
+        if (!isFence(committable)) await transactions.commit(preparedFromJson(committable, this.#context))
       if (!committables.some(isFence)) return
       const fenced = await transactions.fenceOlderAttempts()
       if (fenced.length > 0)
@@ -259,7 +260,8 @@ export class KafkaSinkWriter implements SinkWriter {
     const value = row[name]
     if (value === null || value === undefined) return null
     const field = fieldOf(this.#context.schema, name)
-    return Buffer.from(String(value), field?.logical?.kind === 'bytes' ? 'latin1' : 'utf8')
+    const text = String(value)
+    return field?.logical?.kind === 'bytes' ? Buffer.from(text, 'latin1') : Buffer.from(wholeText(text))
   }
 
   #choosePartition(row: Row, key: Buffer | null, partitions: number): number {

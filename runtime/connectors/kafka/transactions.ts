@@ -6,6 +6,7 @@ import type { Json } from '../source.ts'
 import { PATIENCE_MS } from './batch-producer.ts'
 import { KAFKA_ERROR, isFencedCode } from './error-codes.ts'
 import { refused } from './errors.ts'
+import { isWriterOf } from '../kit/writer-names.ts'
 import { retrying, type RetryEnvironment } from '../kit/retry.ts'
 
 /**
@@ -248,7 +249,8 @@ export function preparedToJson(prepared: PreparedTransaction): Json {
   return { ...prepared }
 }
 
-export function preparedFromJson(json: Json): PreparedTransaction {
+/** Throws KAFKA_COMMITTABLE_INVALID for what is no transaction of this sink: a checkpoint may come from anyone. */
+export function preparedFromJson(json: Json, sink: Parameters<typeof isWriterOf>[1]): PreparedTransaction {
   if (typeof json === 'object' && json !== null && !Array.isArray(json)) {
     const { transactionalId, producerId, epoch, topic, marker } = json as { readonly [key: string]: Json }
     if (
@@ -257,13 +259,14 @@ export function preparedFromJson(json: Json): PreparedTransaction {
       /^\d+$/.test(producerId) &&
       typeof epoch === 'number' &&
       typeof topic === 'string' &&
-      typeof marker === 'number'
+      typeof marker === 'number' &&
+      isWriterOf(transactionalId, sink)
     )
       return { transactionalId, producerId, epoch, topic, marker }
   }
   throw new MillraceError(
     'KAFKA_COMMITTABLE_INVALID',
-    `a Kafka sink cannot commit ${JSON.stringify(json)}: it is not a prepared transaction`,
+    `a Kafka sink cannot commit ${JSON.stringify(json)}: it is not a transaction that this sink has prepared`,
   )
 }
 

@@ -1,4 +1,5 @@
 const FIRST_BYTES = 64 * 1024
+const MOST_IDLE_BYTES = 128 * 1024
 
 /** Bytes of a connection that have come and are not used up. Each is copied in once, however few come at a time. */
 export class ByteQueue {
@@ -29,5 +30,7 @@ export class ByteQueue {
   drop(count: number): void {
     this.#buffer.copyWithin(0, count, this.#length)
     this.#length -= count
+    // a connection that sent one large record does not keep the room for it
+    if (this.#length === 0 && this.#buffer.length > MOST_IDLE_BYTES) this.#buffer = Buffer.alloc(0)
   }
 }

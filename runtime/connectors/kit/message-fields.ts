@@ -1,5 +1,6 @@
 import type { OptionProblem } from '../../graph/connector-declaration.ts'
 import { fieldOf, type Schema } from '../../model/schema.ts'
+import { wholeText } from '../../model/whole-text.ts'
 
 /** The fields that become parts of a message: its key, headers and time, and whether it has a value. */
 export interface MessageFields {
@@ -46,8 +47,8 @@ export function messageFieldProblems(
   ]
 }
 
-/** The bytes of a key: texts as they are, everything else as its JSON; null stays null. */
+/** The bytes of a key: texts as they are, everything else as its JSON; null stays null. Throws as `wholeText`. */
 export function keyBytes(value: unknown): Buffer | null {
   if (value === null || value === undefined) return null
-  return Buffer.from(typeof value === 'string' ? value : JSON.stringify(value))
+  return Buffer.from(typeof value === 'string' ? wholeText(value) : JSON.stringify(value))
 }

@@ -1,4 +1,4 @@
-import { redacted } from '../../model/redacted.ts'
+import { redactedStart } from '../../model/redacted.ts'
 import { parseBytes } from '../../model/byte-size.ts'
 import { parseDurationMs } from '../../model/time.ts'
 import type { OpenedFile } from '../../graph/connector-declaration.ts'
@@ -48,8 +48,17 @@ export const port: OptionType<number> = {
   },
 }
 
-/** A file or folder that the connector opens. */
-export const filePath: OptionType<string> = { ...text, opens: (file) => [{ path: '', file: String(file), as: 'file' }] }
+/** A file or folder of the pod that the connector opens. */
+export const filePath: OptionType<string> = {
+  name: text.name,
+  opens: (file) => [{ path: '', file: String(file), as: 'file' }],
+  read: (value, report) => {
+    if (typeof value !== 'string' || !value.includes('://')) return text.read(value, report)
+    // a folder called s3: would be made of it
+    report('', `must be a path of a file or folder, found ${shown(value)}`, 'storages are not supported here')
+    return undefined
+  },
+}
 
 /** A file of a mounted Secret. */
 export const secretFile: OptionType<string> = {
@@ -147,9 +156,11 @@ export function textList(what: string): OptionType<readonly string[]> {
   }
 }
 
+const MOST_SHOWN = 1000
+
 /** A value as an error message shows it. */
 export function shown(value: unknown): string {
-  return redacted(JSON.stringify(value) ?? 'nothing')
+  return redactedStart(JSON.stringify(value) ?? 'nothing', MOST_SHOWN)
 }
 
 function isText(value: unknown): value is string {

@@ -1,4 +1,6 @@
+import { MAX_ITEMS } from '../../model/decoding-limits.ts'
 import { MillraceError } from '../../model/errors.ts'
+import { utf8Text } from '../../model/utf8-text.ts'
 
 /**
  * Protocol Buffers (proto2 wire format) of messages that are known when this is written: a table says number and kind
@@ -10,6 +12,8 @@ interface Kinds {
   int: number
   bool: boolean
   text: string
+  /** What others wrote for a text: its bytes where they are not UTF-8. */
+  foreignText: string | Uint8Array
   bytes: Uint8Array
   /** Unsigned, fixed width. */
   fixed64: bigint
@@ -91,6 +95,8 @@ function addField(parts: Uint8Array[], number: number, kind: Exclude<Kind, Repea
       return
     case 'text':
       return addBytes(parts, tag(LENGTH), Buffer.from(value as string))
+    case 'foreignText':
+      return addBytes(parts, tag(LENGTH), typeof value === 'string' ? Buffer.from(value) : (value as Uint8Array))
     case 'bytes':
       return addBytes(parts, tag(LENGTH), value as Uint8Array)
     case 'fixed64': {
@@ -115,11 +121,18 @@ export function varint(value: number): Buffer {
   return Buffer.from(bytes)
 }
 
-/** Throws PROTOBUF_INVALID for bytes that are no such message. The bytes of `bytes` fields are views. */
-export function decodeMessage<M extends AnyMessage>({ byNumber, lists }: M, bytes: Buffer): Values<M> {
+/**
+ * Throws PROTOBUF_INVALID for bytes that are no such message, or whose lists have more than MAX_ITEMS together. The bytes
+ * of `bytes` fields are views.
+ */
+export function decodeMessage<M extends AnyMessage>(message: M, bytes: Buffer): Values<M> {
+  return decodeWithin(message, bytes, { items: 0 })
+}
+
+function decodeWithin<M extends AnyMessage>({ byNumber, lists }: M, bytes: Buffer, spent: Spent): Values<M> {
   const values: Record<string, unknown> = {}
   for (const name of lists) values[name] = []
-  const input = { bytes, at: 0 }
+  const input = { bytes, at: 0, spent }
   while (input.at < bytes.length) {
     const tag = readVarint(input)
     const wire = tag % 8
@@ -137,19 +150,35 @@ interface Input {
   at: number
 }
 
-function readRepeated(input: Input, wire: number, each: Repeated['each'], into: unknown[]): void {
+/** An item of two bytes is an object of a hundred. */
+interface Spent {
+  items: number
+}
+
+type MessageInput = Input & { readonly spent: Spent }
+
+function readRepeated(input: MessageInput, wire: number, each: Repeated['each'], into: unknown[]): void {
   if (each !== 'int' || wire !== LENGTH) {
+    spend(input)
     into.push(readValue(input, wire, each))
     return
   }
   const packed = { bytes: readBytes(input), at: 0 }
-  while (packed.at < packed.bytes.length) into.push(readVarint(packed))
+  while (packed.at < packed.bytes.length) {
+    spend(input)
+    into.push(readVarint(packed))
+  }
 }
 
-function readValue(input: Input, wire: number, kind: Exclude<Kind, Repeated>): unknown {
+function spend({ spent }: MessageInput): void {
+  spent.items += 1
+  if (spent.items > MAX_ITEMS) throw malformed(`it has more than ${MAX_ITEMS} items`)
+}
+
+function readValue(input: MessageInput, wire: number, kind: Exclude<Kind, Repeated>): unknown {
   const expected = kind === 'int' || kind === 'bool' ? VARINT : kind === 'fixed64' ? FIXED64 : LENGTH
   if (wire !== expected) throw malformed(`wire type ${wire} in place of ${expected}`)
-  if (typeof kind === 'object') return decodeMessage(kind, readBytes(input))
+  if (typeof kind === 'object') return decodeWithin(kind, readBytes(input), input.spent)
   switch (kind) {
     case 'int':
       return readVarint(input)
@@ -157,6 +186,10 @@ function readValue(input: Input, wire: number, kind: Exclude<Kind, Repeated>): u
       return readVarint(input) !== 0
     case 'text':
       return readBytes(input).toString('utf8')
+    case 'foreignText': {
+      const bytes = readBytes(input)
+      return utf8Text(bytes, 0, bytes.length) ?? bytes
+    }
     case 'bytes':
       return readBytes(input)
     case 'fixed64': {

@@ -17,6 +17,9 @@ export interface RetryPolicy {
   closedCode: string
 }
 
+/** A try that goes on for longer is reported meanwhile: its own time limit may be far off, and users wait for a reason. */
+const SILENT_MS = 12_000
+
 export interface RetryEnvironment {
   clock: Clock
   rng: Rng
@@ -43,7 +46,7 @@ export async function retrying<T>(
   trouble.starts()
   for (;;) {
     try {
-      const result = await unlessAborted(environment, what, call)
+      const result = await unlessAborted(environment, what, () => reportingSilence(environment, what, call))
       trouble.works()
       return result
     } catch (error) {
@@ -54,6 +57,18 @@ export async function retrying<T>(
       await unlessAborted(environment, what, () => sleep(clock, policy.waitMs?.(error) ?? backoff.nextMs(rng)))
     }
   }
+}
+
+function reportingSilence<T>({ clock, trouble }: RetryEnvironment, what: string, call: () => Promise<T>): Promise<T> {
+  const cancel = clock.after(SILENT_MS, () => {
+    trouble.fails(
+      new MillraceError('NO_ANSWER_YET', `${what} has taken ${SILENT_MS / 1000} s and goes on`, {
+        domain: 'dependency',
+        retriable: true,
+      }),
+    )
+  })
+  return call().finally(cancel)
 }
 
 /** The result of `act`, or `closedCode` as soon as the signal is aborted; the result of `act` is then ignored. */

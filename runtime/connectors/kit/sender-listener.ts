@@ -1,6 +1,7 @@
-import type { Connection, Net } from '../../ports/net.ts'
+import type { Connection } from '../../ports/net.ts'
 import type { ReaderContext } from '../source.ts'
-import type { IntakeSurroundings } from './intake-surroundings.ts'
+import { HeldBytes } from './held-bytes.ts'
+import { MOST_HELD_BYTES, type IntakeSurroundings } from './intake-surroundings.ts'
 import type { Intake, Receiver } from './write-ahead-log/log-reader.ts'
 
 /** Resolves when a connection has ended and what it sent is kept, with the error if there was one. */
@@ -8,15 +9,15 @@ type TakeFrom = (connection: Connection, surroundings: IntakeSurroundings) => Pr
 
 /** Serves every connection that senders make, up to so many at once. Rejects with LISTEN_FAILED. */
 export async function listenForSenders(
-  net: Net,
   { port, maxConnections }: { port: number; maxConnections: number },
   context: ReaderContext,
   intake: Intake,
   take: TakeFrom,
 ): Promise<Receiver> {
-  const { logger, clock } = context.ports
+  const { logger, clock, plainNet } = context.ports
   const closing = new AbortController()
-  const surroundings = { clock, logger, intake, signal: closing.signal }
+  const held = new HeldBytes(MOST_HELD_BYTES)
+  const surroundings = { clock, logger, intake, held, signal: closing.signal }
   const open = new Set<Connection>()
   const admit = (connection: Connection): void => {
     if (open.size >= maxConnections) {
@@ -31,7 +32,7 @@ export async function listenForSenders(
         logger.warn('a connection has failed', { sender: connection.remote, reason: error.message })
     })
   }
-  const listener = await net.listen({ host: context.host, port, shared: context.parallelism > 1 }, admit)
+  const listener = await plainNet.listen({ host: context.host, port, shared: context.parallelism > 1 }, admit)
   return {
     async close() {
       closing.abort()

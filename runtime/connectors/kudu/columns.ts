@@ -193,7 +193,8 @@ export function cellReader(field: Field, { type, scale }: KuduColumn): ValueOfCe
   if (type === KUDU_TYPE.bool) return kind === 'boolean' ? (cell) => cell : undefined
   if (type === KUDU_TYPE.double || type === KUDU_TYPE.float)
     return kind === 'double' ? (cell) => (Number.isFinite(cell) ? cell : undefined) : undefined
-  if (type === KUDU_TYPE.string || type === KUDU_TYPE.varchar) return kind === 'string' ? (cell) => cell : undefined
+  if (type === KUDU_TYPE.string || type === KUDU_TYPE.varchar)
+    return kind === 'string' ? (cell) => (typeof cell === 'string' ? cell : undefined) : undefined
   if (type === KUDU_TYPE.binary) return kind === 'bytes' ? (cell) => latin1(cell as Uint8Array) : undefined
   if (DECIMALS.has(type) && field.logical?.kind === 'decimal') {
     const { precision, scale: own } = field.logical

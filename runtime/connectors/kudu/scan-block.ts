@@ -1,4 +1,5 @@
 import { MillraceError } from '../../model/errors.ts'
+import { utf8Text } from '../../model/utf8-text.ts'
 import { isVariable, KUDU_TYPE, widthOf, type Cell, type KuduColumn } from './columns.ts'
 
 /** The sidecars of one column in a columnar answer. */
@@ -12,7 +13,7 @@ export interface ColumnBytes {
 /** Rows of a scan, in the order of their keys. */
 export interface ScanBlock {
   readonly count: number
-  /** By column in the order that was asked for; undefined is NULL. */
+  /** By column in the order that was asked for; undefined is NULL. A text that is not UTF-8 comes as its bytes. */
   cell(column: number, row: number): Cell | undefined
   /** The encoded key of the last row: a scan that begins behind it goes on with the next one. */
   readonly lastKey: Buffer
@@ -83,7 +84,10 @@ function variableReader(type: number, offsets: Buffer, varlen: Buffer, count: nu
   }
   return type === KUDU_TYPE.binary
     ? (row) => varlen.subarray(...bounds(row))
-    : (row) => varlen.toString('utf8', ...bounds(row))
+    : (row) => {
+        const [from, to] = bounds(row)
+        return utf8Text(varlen, from, to) ?? varlen.subarray(from, to)
+      }
 }
 
 function at(bytes: readonly ColumnBytes[], index: number): ColumnBytes {

@@ -1,3 +1,4 @@
+import { MAX_ITEMS } from '../../model/decoding-limits.ts'
 import { decodeMessage, readVarint } from '../kit/protobuf.ts'
 import { unpack } from './compression.ts'
 import { messageMetadata, type EntryMetadata, type MessageMetadata } from './protocol/commands.ts'
@@ -14,12 +15,18 @@ const VARINT = 0
 const FIXED64 = 1
 const LENGTH = 2
 
-/** The parts of a message beside its value. Times are undefined or 0 where there are none. */
+/**
+ * The parts of a message beside its value. Times are undefined or 0 where there are none, and texts are bytes where they
+ * are not UTF-8.
+ */
 export interface MessageHead {
-  readonly key: string | undefined
+  readonly key: string | Uint8Array | undefined
   readonly isKeyBase64: boolean
   readonly eventTime: number | undefined
-  readonly properties: readonly { readonly key?: string | undefined; readonly value?: string | undefined }[]
+  readonly properties: readonly {
+    readonly key?: string | undefined
+    readonly value?: string | Uint8Array | undefined
+  }[]
 }
 
 /**
@@ -38,6 +45,8 @@ export class EntryMessages {
   readonly heads: MessageHead[] = []
   publishTime = 0
   readonly #wantsHeads: boolean
+  /** What a few bytes unpack to may have many. */
+  #headItems = 0
 
   constructor(wants: 'values' | 'heads too') {
     this.#wantsHeads = wants === 'heads too'
@@ -60,6 +69,7 @@ export class EntryMessages {
     if (messagesInBatch < 0 || messagesInBatch * LEAST_MESSAGE_BYTES > this.bytes.length)
       throw entryCorrupt(`a batch of ${messagesInBatch} messages in ${this.bytes.length} bytes`)
     this.#reserve(messagesInBatch)
+    this.#headItems = 0
     let at = 0
     for (let index = 0; index < messagesInBatch; index++) at = this.#readMessage(at, index)
   }
@@ -74,8 +84,14 @@ export class EntryMessages {
     if (payloadSize < 0 || end + payloadSize > bytes.length)
       throw entryCorrupt(`message ${index} of ${payloadSize} bytes ends behind the batch`)
     this.#add(end, end + payloadSize, isNull, isGone)
-    if (this.#wantsHeads) this.heads.push(headOf(decodeMessage(messageMetadata, bytes.subarray(start, end))))
+    if (this.#wantsHeads) this.#addHead(headOf(decodeMessage(messageMetadata, bytes.subarray(start, end))))
     return end + payloadSize
+  }
+
+  #addHead(head: MessageHead): void {
+    this.#headItems += 1 + head.properties.length
+    if (this.#headItems > MAX_ITEMS) throw entryCorrupt(`its messages have more than ${MAX_ITEMS} keys and properties`)
+    this.heads.push(head)
   }
 
   #add(start: number, end: number, isNull: boolean, isGone: boolean): void {

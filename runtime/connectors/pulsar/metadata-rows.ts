@@ -1,5 +1,6 @@
 import type { RowClass } from '../../codegen/rows/row.ts'
 import { latin1 } from '../../model/logical-values.ts'
+import { recordText } from '../../model/record-text.ts'
 import type { Field, Schema } from '../../model/schema.ts'
 import { metadataFieldsOf, type MetadataField } from '../kit/metadata-fields.ts'
 import { MetadataRows } from '../kit/metadata-rows.ts'
@@ -21,10 +22,13 @@ export function pulsarMetadataRows(schema: Schema, metadata: MetadataFields, row
   return new MetadataRows(schema, metadataFieldsOf(metadata), rows, readerOf)
 }
 
-function readerOf({ part, header }: MetadataField<MetadataPart>, { logical }: Field): (place: MessagePlace) => unknown {
+function readerOf(
+  { part, header }: MetadataField<MetadataPart>,
+  { name, logical }: Field,
+): (place: MessagePlace) => unknown {
   switch (part) {
     case 'key':
-      return ({ head }) => keyOf(head, logical?.kind === 'bytes')
+      return ({ head }) => keyOf(head, logical?.kind === 'bytes', name)
     case 'eventTime':
       // 0 is what producers that give none write
       return ({ head }) => (head.eventTime === undefined || head.eventTime === 0 ? null : head.eventTime)
@@ -35,7 +39,10 @@ function readerOf({ part, header }: MetadataField<MetadataPart>, { logical }: Fi
     case 'messageId':
       return messageIdOf
     case 'header':
-      return ({ head }) => head.properties.findLast(({ key }) => key === header)?.value ?? null
+      return ({ head }) => {
+        const found = head.properties.findLast(({ key }) => key === header)?.value
+        return found === undefined ? null : textOf(Buffer.from(found), name)
+      }
   }
 }
 
@@ -43,8 +50,12 @@ export function messageIdOf({ ledger, entry, index }: EntryId & { readonly index
   return `${ledger}:${entry}:${index}`
 }
 
-function keyOf({ key, isKeyBase64 }: MessageHead, asBytes: boolean): string | null {
+function keyOf({ key, isKeyBase64 }: MessageHead, asBytes: boolean, field: string): string | null {
   if (key === undefined) return null
-  const bytes = Buffer.from(key, isKeyBase64 ? 'base64' : 'utf8')
-  return asBytes ? latin1(bytes) : bytes.toString('utf8')
+  const bytes = typeof key === 'string' ? Buffer.from(key, isKeyBase64 ? 'base64' : 'utf8') : Buffer.from(key)
+  return asBytes ? latin1(bytes) : textOf(bytes, field)
+}
+
+function textOf(bytes: Buffer, field: string): string {
+  return recordText(bytes, 0, bytes.length, `field '${field}'`)
 }

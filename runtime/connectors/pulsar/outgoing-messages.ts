@@ -1,6 +1,7 @@
 import type { RowWriter } from '../../codegen/contracts.ts'
 import { MillraceError } from '../../model/errors.ts'
 import { fieldOf, type Row, type Schema } from '../../model/schema.ts'
+import { wholeText } from '../../model/whole-text.ts'
 import { keyBytes, type MessageFields } from '../kit/message-fields.ts'
 import { recordOf } from '../kit/record-of.ts'
 import type { OutgoingMessage } from './message-batch.ts'
@@ -45,7 +46,8 @@ export class OutgoingMessages {
 
   /** Pulsar's keys and properties are texts; bytes go as base64. */
   #textOf(field: string, value: unknown): string {
-    return this.#bytesFields.has(field) ? Buffer.from(String(value), 'latin1').toString('base64') : String(value)
+    const text = String(value)
+    return this.#bytesFields.has(field) ? Buffer.from(text, 'latin1').toString('base64') : wholeText(text)
   }
 
   #eventTime(value: unknown): number | undefined {

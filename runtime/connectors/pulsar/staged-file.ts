@@ -1,14 +1,20 @@
+import { createHash } from 'node:crypto'
 import { MillraceError } from '../../model/errors.ts'
 import type { RoutedBatch } from './batching.ts'
 
 /** Before each payload: partition, messages, sequence id of the first, codec, size when unpacked, size of the payload. */
 const HEAD_BYTES = 28
+/** At the beginning of the file: SHA-256 of its path and of the rest. */
+const SEAL_BYTES = 32
 
-/** Batches as a file keeps them until their checkpoint is complete; numbers are big-endian. */
-export function encodeStaged(batches: readonly RoutedBatch[]): Buffer {
-  const size = batches.reduce((sum, { batch }) => sum + HEAD_BYTES + batch.payload.length, 0)
+/**
+ * Batches as the file at `path` keeps them until their checkpoint is complete; numbers are big-endian. It is sealed as the
+ * files of the checkpoint are.
+ */
+export function encodeStaged(batches: readonly RoutedBatch[], path: string): Buffer {
+  const size = batches.reduce((sum, { batch }) => sum + HEAD_BYTES + batch.payload.length, SEAL_BYTES)
   const bytes = Buffer.allocUnsafe(size)
-  let at = 0
+  let at = SEAL_BYTES
   for (const { partition, first, batch } of batches) {
     bytes.writeUInt32BE(partition, at)
     bytes.writeUInt32BE(batch.messages, at + 4)
@@ -19,18 +25,18 @@ export function encodeStaged(batches: readonly RoutedBatch[]): Buffer {
     batch.payload.copy(bytes, at + HEAD_BYTES)
     at += HEAD_BYTES + batch.payload.length
   }
+  sealOf(bytes, path).copy(bytes)
   return bytes
 }
 
 /** The payloads are views. Throws PULSAR_STAGED_CORRUPT, which names the file. */
-export function decodeStaged(bytes: Buffer, file: string): RoutedBatch[] {
+export function decodeStaged(bytes: Buffer, path: string): RoutedBatch[] {
+  if (bytes.length < SEAL_BYTES || !sealOf(bytes, path).equals(bytes.subarray(0, SEAL_BYTES)))
+    throw corrupt(path, 'it is damaged, cut off, or another file')
   const batches: RoutedBatch[] = []
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = SEAL_BYTES; at < bytes.length; ) {
     const end = at + HEAD_BYTES <= bytes.length ? at + HEAD_BYTES + bytes.readUInt32BE(at + 24) : Infinity
-    if (end > bytes.length)
-      throw new MillraceError('PULSAR_STAGED_CORRUPT', `${file} is no file of this sink: it is cut off at byte ${at}`, {
-        domain: 'platform',
-      })
+    if (end > bytes.length) throw corrupt(path, `it is cut off at byte ${at}`)
     batches.push({
       partition: bytes.readUInt32BE(at),
       first: bytes.readDoubleBE(at + 8),
@@ -44,4 +50,15 @@ export function decodeStaged(bytes: Buffer, file: string): RoutedBatch[] {
     at = end
   }
   return batches
+}
+
+function sealOf(bytes: Buffer, path: string): Buffer {
+  return createHash('sha256').update(`${path}\n`).update(bytes.subarray(SEAL_BYTES)).digest()
+}
+
+function corrupt(path: string, why: string): MillraceError {
+  return new MillraceError('PULSAR_STAGED_CORRUPT', `${path} is no file of this sink as it wrote it: ${why}`, {
+    domain: 'platform',
+    hint: 'put the file back as it was, or restore from another checkpoint',
+  })
 }

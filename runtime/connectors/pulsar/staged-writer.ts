@@ -10,6 +10,8 @@ import { StorageRetry } from '../kit/storage-retry.ts'
 import type { Committable, SinkContext, SinkWriter } from '../sink.ts'
 import type { RoutedBatch } from './batching.ts'
 import { notOpen, producerName, type OpenedSink } from './sink-writer.ts'
+import { committableInvalid } from '../file/part-errors.ts'
+import { isWriterOf } from '../kit/writer-names.ts'
 import { decodeStaged, encodeStaged } from './staged-file.ts'
 
 /** A file of rows that wait is written when it has so many bytes, and at a barrier. */
@@ -117,11 +119,11 @@ export class StagedWriter implements SinkWriter {
 
   async #writeFile(): Promise<void> {
     if (this.#batches.length === 0) return
-    const bytes = encodeStaged(this.#batches)
-    this.#batches = []
-    this.#batchBytes = 0
     const { attempt, slot } = this.#context
     const path = `${this.#folder()}${attempt}-${slot}-${this.#nextFile++}`
+    const bytes = encodeStaged(this.#batches, path)
+    this.#batches = []
+    this.#batchBytes = 0
     const { objects } = this.#sink()
     await this.#storage('writing to', () => objects.put(path, bytes))
     this.#files.push(path)
@@ -215,7 +217,16 @@ export class StagedWriter implements SinkWriter {
           hint: 'put topic and files of the sink back until they are sent, or start without the state',
         },
       )
-    return { topic, place, partitions, producer, files }
+    const foreign = isWriterOf(producer, this.#context) ? files.find((path) => !this.#isOwn(path)) : producer
+    if (foreign === undefined) return { topic, place, partitions, producer, files }
+    throw committableInvalid(this.#context.operatorId, `to send ${JSON.stringify(foreign)}`)
+  }
+
+  /** `<job>/<operator>/<attempt>-<slot>-<n>`; the job may be one whose savepoint is continued. */
+  #isOwn(path: string): boolean {
+    const [job = '', operator, name = '', ...more] = path.split('/')
+    const isPlace = /^\w[\w.-]*$/.test(job) && operator === this.#context.operatorId && more.length === 0
+    return isPlace && attemptOf(name) < Infinity
   }
 
   #sink(): OpenedSink & { readonly objects: Objects } {

@@ -1,18 +1,18 @@
 import { MillraceError } from '../../model/errors.ts'
 import { sleep } from '../../ports/clock.ts'
-import type { Net, NetAddress } from '../../ports/net.ts'
+import type { NetAddress } from '../../ports/net.ts'
 import { Backoff } from '../kit/backoff.ts'
 import { TroubleReporter } from '../kit/trouble-reporter.ts'
 import type { Intake, Receiver } from '../kit/write-ahead-log/log-reader.ts'
 import type { ReaderContext } from '../source.ts'
 import type { TcpSourceOptions } from './declaration.ts'
 import { hostAndPort } from '../kit/host-and-port.ts'
-import type { IntakeSurroundings } from '../kit/intake-surroundings.ts'
+import { HeldBytes } from '../kit/held-bytes.ts'
+import { MOST_HELD_BYTES, type IntakeSurroundings } from '../kit/intake-surroundings.ts'
 import { takeFrom } from './intake-connection.ts'
 
 /** Connects to the servers of this slot, and again whenever a connection has ended. */
 export function connectToServers(
-  net: Net,
   servers: readonly string[],
   options: TcpSourceOptions,
   context: ReaderContext,
@@ -20,9 +20,10 @@ export function connectToServers(
 ): Receiver {
   const { logger, clock } = context.ports
   const closing = new AbortController()
-  const surroundings = { clock, logger, intake, signal: closing.signal }
+  const held = new HeldBytes(MOST_HELD_BYTES)
+  const surroundings = { clock, logger, intake, held, signal: closing.signal }
   const mine = servers.filter((_, index) => index % context.parallelism === context.slot)
-  const running = mine.map((server) => follow(net, hostAndPort(server), options, context, surroundings))
+  const running = mine.map((server) => follow(hostAndPort(server), options, context, surroundings))
   return {
     async close() {
       closing.abort()
@@ -32,13 +33,12 @@ export function connectToServers(
 }
 
 async function follow(
-  net: Net,
   server: NetAddress,
   options: TcpSourceOptions,
   context: ReaderContext,
   surroundings: IntakeSurroundings,
 ): Promise<void> {
-  const { clock, rng } = context.ports
+  const { clock, rng, plainNet } = context.ports
   const { signal } = surroundings
   const trouble = new TroubleReporter(clock, (error) => {
     context.reportTrouble(error)
@@ -46,7 +46,7 @@ async function follow(
   let backoff = new Backoff()
   while (!signal.aborted) {
     try {
-      const connection = await net.connect(server)
+      const connection = await plainNet.connect(server)
       const abort = (): void => {
         connection.destroy()
       }

@@ -1,4 +1,3 @@
-import type { Net } from '../../ports/net.ts'
 import { firstThatAnswers } from '../kit/host-and-port.ts'
 import { listenForSenders } from '../kit/sender-listener.ts'
 import { loggedSource } from '../kit/write-ahead-log/logged-source.ts'
@@ -8,28 +7,26 @@ import { readSinkOptions, readSourceOptions } from './declaration.ts'
 import { takeFrom } from './intake-connection.ts'
 import { TcpSinkWriter } from './sink-writer.ts'
 
-/** `source: { tcp: … }` and `sink: { tcp: … }`, over any network. */
-export function tcpConnector(net: Net): Pick<Required<Connector>, 'source' | 'sink'> {
-  return {
-    source: (written) => {
-      const options = readSourceOptions(written)
-      const { listen: port, connect = [], maxConnections } = options
-      if (port === undefined)
-        return loggedSource(options, connect.join(', '), async (context, intake) =>
-          connectToServers(net, connect, options, context, intake),
-        )
-      return loggedSource(options, `port ${port}`, (context, intake) =>
-        listenForSenders(net, { port, maxConnections }, context, intake, (connection, surroundings) =>
-          takeFrom(connection, options, surroundings),
-        ),
+/** `source: { tcp: … }` and `sink: { tcp: … }`. */
+export const connector: Pick<Required<Connector>, 'source' | 'sink'> = {
+  source: (written) => {
+    const options = readSourceOptions(written)
+    const { listen: port, connect = [], maxConnections } = options
+    if (port === undefined)
+      return loggedSource(options, connect.join(', '), async (context, intake) =>
+        connectToServers(connect, options, context, intake),
       )
-    },
-    sink: (written) => {
-      const options = readSinkOptions(written)
-      return {
-        writer: (context) => new TcpSinkWriter(context, options, net),
-        probe: async () => `${await firstThatAnswers(net, options.connect)} answers`,
-      }
-    },
-  }
+    return loggedSource(options, `port ${port}`, (context, intake) =>
+      listenForSenders({ port, maxConnections }, context, intake, (connection, surroundings) =>
+        takeFrom(connection, options, surroundings),
+      ),
+    )
+  },
+  sink: (written) => {
+    const options = readSinkOptions(written)
+    return {
+      writer: (context) => new TcpSinkWriter(context, options),
+      probe: async ({ ports }) => `${await firstThatAnswers(ports.plainNet, options.connect)} answers`,
+    }
+  },
 }

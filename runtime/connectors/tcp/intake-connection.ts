@@ -20,7 +20,7 @@ const FULL_MS = 100
 export function takeFrom(
   connection: Connection,
   options: Pick<TcpSourceOptions, 'framing' | 'acknowledge' | 'metadata' | 'maxRecordBytes'>,
-  { clock, logger, intake, signal }: IntakeSurroundings,
+  { clock, logger, intake, held, signal }: IntakeSurroundings,
 ): Promise<Error | undefined> {
   const frames = new FrameReader(options.framing, options.maxRecordBytes)
   const keep = keepReceived(options.metadata)
@@ -32,6 +32,7 @@ export function takeFrom(
     failure ??= error instanceof Error ? error : new Error(String(error))
     connection.destroy()
   }
+  const share = held.share(fail)
 
   const keepAll = async (entries: readonly LogEntry[]): Promise<void> => {
     while (!signal.aborted && failure === undefined && (await intake.append(entries)) === 'full')
@@ -47,6 +48,7 @@ export function takeFrom(
     if (failure !== undefined) return
     try {
       const values = frames.push(bytes)
+      share.holds(frames.unfinishedBytes)
       if (values.length === 0) return
       const metadata = keep({ receivedAt: clock.now(), sender: connection.remote, header: () => null })
       connection.pause()
@@ -62,6 +64,7 @@ export function takeFrom(
 
   return new Promise((resolve) => {
     connection.onClose((error) => {
+      share.end()
       const { unfinishedBytes } = frames
       if (unfinishedBytes > 0)
         logger.warn('a connection ended within a record, which is left out', {

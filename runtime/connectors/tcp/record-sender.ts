@@ -1,6 +1,6 @@
 import { MillraceError } from '../../model/errors.ts'
 import { sleep } from '../../ports/clock.ts'
-import type { Connection, Net } from '../../ports/net.ts'
+import type { Connection } from '../../ports/net.ts'
 import { Backoff } from '../kit/backoff.ts'
 import { TroubleReporter } from '../kit/trouble-reporter.ts'
 import type { SinkContext } from '../sink.ts'
@@ -23,7 +23,6 @@ type SenderContext = Pick<SinkContext, 'ports' | 'reportTrouble'>
  * acknowledges nothing nobody knows what arrived, so that its end is the end of the attempt.
  */
 export class RecordSender {
-  readonly #net: Net
   readonly #options: SenderOptions
   readonly #context: SenderContext
   readonly #trouble: TroubleReporter
@@ -47,8 +46,7 @@ export class RecordSender {
   #failure: Error | undefined
   #closed = false
 
-  constructor(net: Net, options: SenderOptions, context: SenderContext) {
-    this.#net = net
+  constructor(options: SenderOptions, context: SenderContext) {
     this.#options = options
     this.#context = context
     this.#trouble = new TroubleReporter(context.ports.clock, (error) => {
@@ -56,7 +54,8 @@ export class RecordSender {
     })
   }
 
-  /** Resolves once there is room for more. Rejects with TCP_FAILED when the receiver is away for too long. */
+  /** Resolves once there is room for more. Rejects with TCP_FAILED when the receiver is away for too long, with
+   * HTTP_FORBIDDEN where a job has no business. */
   async send(frames: readonly Buffer[]): Promise<void> {
     if (frames.length === 0) return
     if (this.#frames.length === 0) {
@@ -103,19 +102,21 @@ export class RecordSender {
 
   /** Connects to one server after the other until one answers; what is not confirmed then goes there. */
   async #connect(): Promise<void> {
-    const { clock, rng } = this.#context.ports
+    const { clock, rng, plainNet } = this.#context.ports
     while (!this.#closed && this.#failure === undefined) {
       // a server that accepts and ends connections is asked no faster than one that refuses them
       if (this.#failures > 0) await sleep(clock, this.#backoff.nextMs(rng))
       const server = this.#options.connect[this.#failures % this.#options.connect.length] ?? ''
       try {
-        this.#adopt(server, await this.#net.connect(hostAndPort(server)))
+        this.#adopt(server, await plainNet.connect(hostAndPort(server)))
         return
       } catch (error) {
         this.#failures += 1
-        this.#onTrouble(server, error)
+        if (error instanceof MillraceError && error.domain === 'user') this.#failure ??= error
+        else this.#onTrouble(server, error)
       }
     }
+    this.#wake()
   }
 
   #adopt(server: string, connection: Connection): void {

@@ -1,7 +1,6 @@
 import type { RowWriter } from '../../codegen/contracts.ts'
 import { recordOf } from '../kit/record-of.ts'
 import type { Batch } from '../../memory/batch.ts'
-import type { Net } from '../../ports/net.ts'
 import type { SinkContext, SinkWriter } from '../sink.ts'
 import type { TcpSinkOptions } from './declaration.ts'
 import { framed } from './frames.ts'
@@ -14,10 +13,10 @@ export class TcpSinkWriter implements SinkWriter {
   readonly #sender: RecordSender
   #writer: RowWriter | undefined
 
-  constructor(context: SinkContext, options: TcpSinkOptions, net: Net) {
+  constructor(context: SinkContext, options: TcpSinkOptions) {
     this.#context = context
     this.#options = options
-    this.#sender = new RecordSender(net, options, context)
+    this.#sender = new RecordSender(options, context)
   }
 
   async open(): Promise<void> {

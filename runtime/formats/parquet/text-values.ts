@@ -2,6 +2,7 @@ import type { Columns } from '../../memory/batch.ts'
 import { bitWidth, packedRun } from './bit-packing.ts'
 import { ENCODING, isNull, type Bounds, type EncodedValues, type PageValues } from './page-values.ts'
 import { copyBytes, TextDictionary } from './text-dictionary.ts'
+import { wholeText } from '../../model/whole-text.ts'
 
 const FIRST_BYTES = 16 * 1024
 const FIRST_VALUES = 1024
@@ -47,7 +48,7 @@ export class TextValues implements PageValues {
   }
 
   addValue(value: unknown): void {
-    const text = this.#content === 'json' ? JSON.stringify(value) : String(value)
+    const text = this.#content === 'json' ? JSON.stringify(value) : wholeText(String(value))
     const encoding = this.#content === 'bytes' ? 'latin1' : 'utf8'
     if (this.#scratch.length < 3 * text.length) this.#scratch = Buffer.alloc(4 * text.length)
     this.#put(this.#scratch, 0, this.#scratch.write(text, 0, encoding))

@@ -49,8 +49,10 @@ function readSideOutput(entry: Entry, input: Input, { modules }: Surroundings, p
   const members = readOrderedMembers(entry.fields['sideOutput'], path, problems)
   if (members === undefined) return { stream: input }
   const names = members.map(({ name }) => name)
-  if (names.length === 0 || names.length > MAX_OUTPUTS)
+  if (names.length === 0 || names.length > MAX_OUTPUTS) {
     problems.report('TOO_LARGE', path, `has ${names.length} outputs, 1 to ${MAX_OUTPUTS} are taken`)
+    return { stream: input }
+  }
   const read = members.map((member) => readSide(member, input, modules, problems))
   const outputs = read.filter((output) => output !== undefined)
   const sideOutputs = Object.fromEntries(names.filter(isOutputName).map((name) => [name, input]))

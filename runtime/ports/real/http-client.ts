@@ -1,6 +1,7 @@
 import type { Agent, Response } from 'undici'
 import { MillraceError } from '../../model/errors.ts'
 import type { TlsFiles } from '../../model/tls-files.ts'
+import { utf8Text } from '../../model/utf8-text.ts'
 import type { HttpAnswer, HttpClient, OutgoingRequest } from '../http-client.ts'
 import type { SecretFiles } from '../files.ts'
 import { secretFiles } from '../reached-files.ts'
@@ -95,7 +96,14 @@ async function bodyOf(response: Response, { url, signal }: OutgoingRequest): Pro
     throw new MillraceError('HTTP_TOO_LARGE', `${hostOf(url)} answered more than ${MAX_BODY_BYTES} bytes`, {
       domain: 'dependency',
     })
-  return Buffer.concat(chunks).toString('utf8')
+  const bytes = Buffer.concat(chunks)
+  const text = utf8Text(bytes, 0, bytes.length)
+  if (text !== undefined) return text
+  // of what a server says against a request every readable word helps
+  if (!response.ok) return bytes.toString('utf8')
+  throw new MillraceError('HTTP_NOT_UTF8', `the answer of ${hostOf(url)} is not UTF-8; it may be Latin-1`, {
+    domain: 'dependency',
+  })
 }
 
 function failure(url: string, signal: AbortSignal, cause: unknown): unknown {

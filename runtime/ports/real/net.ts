@@ -1,6 +1,7 @@
 import { createServer, Socket } from 'node:net'
-import type { AddressInfo, Server, SocketConstructorOpts } from 'node:net'
+import type { AddressInfo, LookupFunction, Server, SocketConstructorOpts } from 'node:net'
 import { MillraceError } from '../../model/errors.ts'
+import type { AddressGuard } from './guarded-lookup.ts'
 import type { Connection, ListenAddress, Listener, Net, NetAddress } from '../net.ts'
 
 /**
@@ -15,7 +16,7 @@ const KEEP_ALIVE_MS = 60_000
 const READ_BYTES = 256 * 1024
 
 /** TCP without Nagle's delay: frames are batched by the exchange already. */
-export const realNet: Net = { listen, connect }
+export const realNet: Net = { listen, connect: (address) => connectPlain(address) }
 
 function listen(address: ListenAddress, onConnection: (connection: Connection) => void): Promise<Listener> {
   const server = createServer(
@@ -60,7 +61,8 @@ export function listening(server: Server, address: ListenAddress): Promise<Liste
   })
 }
 
-function connect(address: NetAddress): Promise<Connection> {
+/** `lookup` resolves names; without it the system does. */
+export function connectPlain(address: NetAddress, lookup?: AddressGuard['lookup']): Promise<Connection> {
   const input = new ConnectionInput()
   // The socket passes its options on to the stream below it; the declared type leaves that out.
   const options: SocketConstructorOpts & { highWaterMark: number } = {
@@ -68,7 +70,8 @@ function connect(address: NetAddress): Promise<Connection> {
     onread: input.onread,
   }
   const socket = new Socket(options)
-  socket.connect({ host: address.host, port: address.port })
+  const named = lookup === undefined ? {} : { lookup: lookup as LookupFunction }
+  socket.connect({ host: address.host, port: address.port, ...named })
   return connected(socket, 'connect', address).then(() => {
     socket.setNoDelay(true)
     socket.setKeepAlive(true, KEEP_ALIVE_MS)

@@ -3,6 +3,7 @@ import type { Logger } from '../logger.ts'
 import type { Ports } from '../ports.ts'
 import { realClock } from './clock.ts'
 import { AddressGuard } from './guarded-lookup.ts'
+import { guardedNet } from './guarded-net.ts'
 import { RealHttpClient } from './http-client.ts'
 import { NodeModules } from './modules.ts'
 import type { Net } from '../net.ts'
@@ -26,16 +27,15 @@ export function realPorts(parts: {
 }): Ports {
   const { reach } = parts
   const storages = objectsEnvironment(reach)
+  const guard = reach === undefined ? undefined : new AddressGuard(reach.addresses)
   return {
     clock: realClock,
     rng: realRng,
     net: parts.net ?? realNet,
+    plainNet: guard === undefined ? realNet : guardedNet(guard),
     files: storages.files,
     secretFiles: storages.secretFiles,
-    httpClient: new RealHttpClient({
-      guard: reach === undefined ? undefined : new AddressGuard(reach.addresses),
-      secrets: storages.secretFiles,
-    }),
+    httpClient: new RealHttpClient({ guard, secrets: storages.secretFiles }),
     modules: new NodeModules(parts.modulesFolder),
     logger: parts.logger,
     openStore: (url) => openStore(url, storages, parts.stores),

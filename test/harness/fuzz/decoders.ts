@@ -27,6 +27,7 @@ import { readFormat } from '../../../runtime/formats/formats.ts'
 import { namedField, type Row, type Schema } from '../../../runtime/model/schema.ts'
 import { parseValueType } from '../../../runtime/model/value-type.ts'
 import type { Files } from '../../../runtime/ports/files.ts'
+import { connectorDecoders } from './connector-decoders.ts'
 
 /** A decoder as it is fuzzed. */
 export interface FuzzedDecoder {
@@ -127,6 +128,7 @@ export async function fuzzedDecoders(): Promise<FuzzedDecoder[]> {
     avroFile(),
     parquet('parquet', 'flat.parquet', FLAT),
     parquet('parquet of lists', 'lists.parquet', { id: 'long', tags: 'json?' }),
+    ...connectorDecoders(),
   ]
 }
 

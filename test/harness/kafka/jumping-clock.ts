@@ -55,6 +55,9 @@ export function jumpingPorts(): Ports {
     openStore: () => unused('openStore'),
     openObjects: () => unused('openObjects'),
     openScratchFile: () => unused('openScratchFile'),
+    get plainNet() {
+      return unused('plainNet')
+    },
     get httpClient() {
       return unused('httpClient')
     },

@@ -5,7 +5,7 @@ import type { KuduConnectOptions, KuduTls } from '../client.ts'
 import { KuduServerError, noTls, unreachable, untrusted } from '../errors.ts'
 import { connectionContext, negotiation, requestHeader, responseHeader, rpcError } from '../protocol/messages.ts'
 import { decodeMessage, encodeMessage, type AnyMessage, type Values } from '../../kit/protobuf.ts'
-import { FrameCutter, frameOf, partsOf } from './frames.ts'
+import { bodyOf, FrameCutter, frameOf, partsOf } from './frames.ts'
 import { NEGOTIATION_CALL, TlsTunnel } from './tls-tunnel.ts'
 
 /** `hrpc`, version 9, no service class, no authentication protocol. */
@@ -247,14 +247,9 @@ export class KuduConnection {
       waiting.reject(error)
       return
     }
-    const offsets = header.sidecarOffsets ?? []
-    if (offsets.some((offset, index) => offset < (offsets[index - 1] ?? 0) || offset > whole.length))
-      throw new Error('sidecars outside of their message')
+    const answer = bodyOf(whole, header.sidecarOffsets ?? [])
     this.#waiting.delete(callId)
-    waiting.resolve({
-      body: whole.subarray(0, offsets[0] ?? whole.length),
-      sidecars: offsets.map((offset, index) => whole.subarray(offset, offsets[index + 1] ?? whole.length)),
-    })
+    waiting.resolve(answer)
   }
 
   #fail(cause: Error): void {

@@ -175,11 +175,18 @@ async function readInto(
     for (let block = await scanner.next(); block !== undefined; block = await scanner.next())
       for (let row = 0; row < block.count; row++)
         found.push(
-          Object.fromEntries(scan.columns.map(({ name }, index) => [name, block.cell(index, row)])) as Partial<PartRow>,
+          Object.fromEntries(
+            scan.columns.map(({ name, type }, index) => [name, ownCell(type, block.cell(index, row))]),
+          ) as Partial<PartRow>,
         )
   } finally {
     await scanner.close()
   }
+}
+
+/** No row of Millrace has a path or generation that is not UTF-8. */
+function ownCell(type: KuduColumn['type'], cell: Cell | undefined): Cell | undefined {
+  return type === KUDU_TYPE.string && typeof cell !== 'string' ? undefined : cell
 }
 
 function equalTo(

@@ -4,7 +4,7 @@ import { decodeMessage, encodeMessage, message, repeated, type Values } from '..
  * The part of Pulsar's protocol, 2.8 to 4.x, that a client needs: some of the fields of
  * pulsar-common/src/main/proto/PulsarApi.proto of apache/pulsar.
  */
-const keyValue = message({ key: [1, 'text'], value: [2, 'text'] })
+const keyValue = message({ key: [1, 'text'], value: [2, 'foreignText'] })
 
 export const messageId = message({
   ledger: [1, 'int'],
@@ -19,7 +19,7 @@ export const entryMetadata = message({
   sequenceId: [2, 'int'],
   publishTime: [3, 'int'],
   properties: [4, repeated(keyValue)],
-  partitionKey: [6, 'text'],
+  partitionKey: [6, 'foreignText'],
   compression: [8, 'int'],
   uncompressedSize: [9, 'int'],
   /** Present: the payload is a batch, of one message too. */
@@ -35,7 +35,7 @@ export const entryMetadata = message({
 /** It stands before each message of a batch. */
 export const messageMetadata = message({
   properties: [1, repeated(keyValue)],
-  partitionKey: [2, 'text'],
+  partitionKey: [2, 'foreignText'],
   payloadSize: [3, 'int'],
   isCompactedOut: [4, 'bool'],
   eventTime: [5, 'int'],

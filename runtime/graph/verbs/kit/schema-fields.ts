@@ -4,6 +4,8 @@ import { isFieldName, namedField, type Field, type Schema } from '../../../model
 import { KNOWN_TYPES, parseValueType } from '../../../model/value-type.ts'
 
 export const MAX_FIELDS = 256
+/** Of the text of a type: a row of some thousand fields. */
+const MAX_TYPE_CHARACTERS = 65_536
 
 /** `{ price: long, delay: double? }` → Schema. */
 export function readSchema(value: unknown, path: string, problems: Problems): Schema | undefined {
@@ -28,6 +30,10 @@ export function readField(name: string, type: unknown, path: string, problems: P
       `must be a type, not ${describe(type)}`,
       `known here: ${KNOWN_TYPES.join(', ')}`,
     )
+    return undefined
+  }
+  if (type.length > MAX_TYPE_CHARACTERS) {
+    problems.report('TOO_LARGE', path, `has ${type.length} characters, at most ${MAX_TYPE_CHARACTERS} are taken`)
     return undefined
   }
   const known = parseValueType(type)

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest'
+import { isMarkedCommitted, markCommitted } from '../../../../runtime/checkpoint/commit-marker.ts'
 import { JobLog } from '../../../../runtime/checkpoint/job-log.ts'
 import { encodeManifest, readManifest } from '../../../../runtime/checkpoint/manifest.ts'
 import { seal, unseal } from '../../../../runtime/checkpoint/sealed-file.ts'
@@ -58,6 +59,7 @@ async function savepoint(store: MemoryStore): Promise<void> {
     ),
   )
   await log.append(1, { kind: 'checkpoint', checkpoint: report, savepoint: 'mine', final: false })
+  await markCommitted(store, report, JOB)
 }
 
 /** Everything that a restore reads, in its order. */
@@ -68,7 +70,8 @@ async function restore(store: MemoryStore): Promise<string> {
   const manifest = await readManifest(store, view.newest, JOB, log.sealOf(view.newest))
   const files = Object.values(manifest.subtasks).flatMap(({ state }) => Object.values(state).flat())
   const states = await Promise.all(files.map((file) => checkedStateFile(store, file)))
-  return JSON.stringify([view, manifest, states.map((bytes) => Buffer.from(bytes).toString('hex'))])
+  const isCommitted = await isMarkedCommitted(store, view.newest, JOB, log.sealOf(view.newest))
+  return JSON.stringify([view, manifest, isCommitted, states.map((bytes) => Buffer.from(bytes).toString('hex'))])
 }
 
 describe('a savepoint in a store that errs', () => {
@@ -93,6 +96,7 @@ describe('a savepoint in a store that errs', () => {
 
   test('is whole when nothing is changed', async () => {
     expect(files.map(([path]) => path).sort()).toEqual([
+      'checkpoints/1-7/committed',
       'checkpoints/1-7/count.count-0.state',
       'checkpoints/1-7/manifest.json',
       'log/000000000001',

@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { builtinConnectors } from '../../../../runtime/builtin-connectors.ts'
+import { declaration as fileLetters } from '../../../../runtime/connectors/file/declaration.ts'
 import { mapping, OptionSet } from '../../../../runtime/connectors/kit/option-set.ts'
 import { choice, count, duration, flag, text } from '../../../../runtime/connectors/kit/option-types.ts'
 import { storagePath } from '../../../../runtime/connectors/kit/storage-option.ts'
+import { declaration as webhook } from '../../../../runtime/connectors/webhook/declaration.ts'
 import type { OptionDescriptions } from '../../../../runtime/graph/connector-declaration.ts'
 
 const SET = new OptionSet(
@@ -97,5 +99,19 @@ test.each(['file://host/table', 'file:///a%2Fb', 'file:///a%00'])(
     const problems: string[] = []
     expect(storagePath.read(place, (_path, message) => problems.push(message))).toBeUndefined()
     expect(problems).toEqual([`${JSON.stringify(place)} names no folder of this machine`])
+  },
+)
+
+test.each(['s3://bucket/letters', 'hdfs://node:9870/letters', 'https://u:canary-5e1f@host/x'])(
+  'a file of the pod that is given as %s is refused, and a password in it not shown',
+  (path) => {
+    for (const options of [fileLetters.deadLetters?.options, webhook.source?.options]) {
+      const written = options === webhook.source?.options ? { port: 8080, log: { path } } : { path }
+      const problems = options?.check(written) ?? []
+      expect(problems).toEqual([
+        expect.objectContaining({ message: expect.stringContaining('must be a path of a file or folder') as unknown }),
+      ])
+      expect(JSON.stringify(problems)).not.toContain('canary')
+    }
   },
 )

@@ -70,6 +70,20 @@ test('when there is no row, the file has none and is read', async () => {
   expect(await readBack(ASCII, written(ASCII, []))).toEqual([])
 })
 
+test('when the bytes of a text are not UTF-8, they are an error of their row', async () => {
+  const bytes = written(schemaOf({ name: 'bytes' }), [{ name: 'M\xfcller' }])
+  await expect(readBack(schemaOf({ name: 'string' }), bytes)).rejects.toMatchObject({
+    code: 'RECORD_INVALID',
+    message: expect.stringContaining("field 'name' must be a string, found bytes that are not UTF-8") as unknown,
+  })
+})
+
+test('when a text begins with U+FEFF, it keeps it', async () => {
+  const schema = schemaOf({ name: 'string', note: 'json' })
+  const rows = [{ name: '\uFEFFa', note: '\uFEFFb' }]
+  expect(await readBack(schema, written(schema, rows))).toEqual(rows)
+})
+
 test.each<[string, string, readonly unknown[]]>([
   ['long', 'long', [Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER, 0, -1, 2 ** 32, -(2 ** 32), 2 ** 31]],
   ['bigint', 'bigint', [String(2n ** 63n - 1n), String(-(2n ** 63n)), '0', '-1', '9007199254740993']],

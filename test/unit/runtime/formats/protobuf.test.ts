@@ -253,6 +253,19 @@ describe('Protobuf', () => {
     expect(formatOf(bid).check(schemaOf(types), 'read')).toHaveLength(1)
   })
 
+  test.each([
+    ['a field with the number 0', '0200', 'a field number is 0'],
+    ['a varint with the number 0', '0001', 'a field number is 0'],
+    ['a group that nobody reads', '130014', 'wire type 3'],
+  ])('a record with %s is an error of that record', async (_what, hex, said) => {
+    const schema = { protobuf: { schema: 'syntax = "proto3"; message R { string s = 1; }' } }
+    const codec = await codecOf(schema, schemaOf({ s: 'string' }))
+    expect(codec.read(Buffer.from('0a0161', 'hex'))).toEqual({ s: 'a' })
+    expect(() => codec.read(Buffer.from(`0a0161${hex}`, 'hex'))).toThrow(
+      expect.objectContaining({ code: 'RECORD_INVALID', message: expect.stringContaining(said) as unknown }),
+    )
+  })
+
   test('names are resolved from the inside out, a message may come before what it uses', () => {
     const proto = parseProto(
       'package p; message A { B b = 1; message B { string inner = 1; } .p.B outer = 2; C c = 3; } message B { string outer = 1; } enum C { X = 0; }',

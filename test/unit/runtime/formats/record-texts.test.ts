@@ -1,6 +1,9 @@
 import { isUtf8 } from 'node:buffer'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { keyBytes } from '../../../../runtime/connectors/kit/message-fields.ts'
+import { ParquetWriter } from '../../../../runtime/formats/parquet/parquet-writer.ts'
+import { RowBatch } from '../../../../runtime/memory/batch.ts'
 import type { Row } from '../../../../runtime/model/schema.ts'
 import { codecOf, schemaOf } from '../../../harness/formats.ts'
 
@@ -138,4 +141,30 @@ test('an Avro record names field, type and value of a long beyond 2^53', async (
   expect(() => codec.read(Buffer.from([...Array<number>(9).fill(0xff), 0x01]))).toThrow(
     refusal("field 'id' (long): -9223372036854775808 lies beyond 2^53"),
   )
+})
+
+const HALF = 'x\ud800y'
+const PROTO = { protobuf: { schema: 'syntax = "proto3"; message R { string text = 1; }' } }
+
+describe('a text with half of a character', () => {
+  test.each(['csv', 'raw', 'avro', PROTO])('is refused by a sink of %j, which would write U+FFFD', async (format) => {
+    const codec = await codecOf(format, schemaOf({ text: 'string' }))
+    expect(() => codec.write(new codec.rows(HALF))).toThrow(expect.objectContaining({ code: 'VALUE_INVALID' }))
+    expect(codec.read(codec.write(new codec.rows('x\ud83d\ude00y')))).toEqual({ text: 'x\ud83d\ude00y' })
+  })
+
+  test('is refused by a sink of Parquet', () => {
+    const writer = new ParquetWriter(schemaOf({ text: 'string' }), { compression: 'zstd', jsonAs: 'json' })
+    expect(() => writer.add(new RowBatch([{ text: HALF }]))).toThrow(expect.objectContaining({ code: 'VALUE_INVALID' }))
+  })
+
+  test('is written by a sink of JSON as it was read', async () => {
+    const codec = await codecOf('json', schemaOf({ text: 'string' }))
+    expect(codec.read(codec.write(codec.read('{"text":"x\\ud800y"}') as never))).toEqual({ text: HALF })
+  })
+
+  test('is refused as the key of a message', () => {
+    expect(() => keyBytes(HALF)).toThrow(expect.objectContaining({ code: 'VALUE_INVALID' }))
+    expect(keyBytes('ü')).toEqual(Buffer.from('ü'))
+  })
 })

@@ -139,3 +139,35 @@ test.each(SPECS)(
     if (problems.length > MOST_PROBLEMS) expect(problems.at(-1)?.code).toBe('TOO_MANY_PROBLEMS')
   },
 )
+
+const problemsOf = (spec: object): readonly Problem[] => {
+  const validation = validateJob(spec, builtinConnectors)
+  return 'problems' in validation ? validation.problems : []
+}
+
+test.each([
+  ['a field', { schema: { v: wideRow() } }, 'spec.graph[0].schema.v'],
+  ['a field within a list', { schema: { v: `array<${wideRow()}>` } }, 'spec.graph[0].schema.v'],
+])('a spec with a type of a great many characters for %s is refused without reading it', (_, more, path) => {
+  expect(problemsOf({ graph: [source(more)] })).toContainEqual(
+    expect.objectContaining({ code: 'TOO_LARGE', path, message: expect.stringContaining('characters') as unknown }),
+  )
+})
+
+/** Of 10 000 fields. */
+function wideRow(): string {
+  return `row{${Array.from({ length: 10_000 }, (_, index) => `a${index}: long`).join(', ')}}`
+}
+
+/** Words that the check for secrets has to look at closely. */
+const LONG_TEXT = 'a-'.repeat(600_000)
+
+test.each([
+  ['an option', { source: { kafka: { brokers: 'k:9092', topic: 't', isolation: LONG_TEXT } } }],
+  ['a list of an option', { source: { druid: { url: 'http://d', datasource: 'd', to: [LONG_TEXT] } } }],
+  ['a field of the entry', { onError: LONG_TEXT }],
+])('a spec with a long text in place of %s is refused with the beginning of it', (_, more) => {
+  const messages = problemsOf({ graph: [source(more)] }).map(({ message }) => message)
+  expect(messages.filter((message) => message.includes('a-a-a-'))).not.toEqual([])
+  for (const message of messages) expect(message.length).toBeLessThan(2000)
+})

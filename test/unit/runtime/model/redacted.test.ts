@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { redacted, withoutSecrets } from '../../../../runtime/model/redacted.ts'
+import { redacted, redactedStart, withoutSecrets } from '../../../../runtime/model/redacted.ts'
 
 test.each([
   ['{"user":"a","password":"hunter2","n":1}', '{"user":"a","password":"…","n":1}'],
@@ -18,4 +18,10 @@ test.each([
 test('an answer that repeats a secret it was sent, as it is or in Base64, is shown without it', () => {
   const answer = `no user canary-5e1f, ${Buffer.from('canary-5e1f').toString('base64')}, abc`
   expect(withoutSecrets(answer, ['canary-5e1f', 'abc', ''])).toBe('no user …, …, abc')
+})
+
+test('the beginning of a text shows no part of a secret that ends behind it', () => {
+  const address = `"amqp://user:${'p'.repeat(100)}@host"`
+  for (let most = 1; most < address.length; most++) expect(redactedStart(address, most)).not.toContain('ppp')
+  expect(redactedStart('{"n":1,"token":"abcdef"}', 18)).toBe('{"n":1,"token":"…"…')
 })

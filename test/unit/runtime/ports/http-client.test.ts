@@ -70,6 +70,20 @@ describe('the HTTP client', () => {
     })
   })
 
+  test('gives up an answer that is not UTF-8, but not what is wrong in the words of a server', async () => {
+    const url = await serving((request, response) => {
+      response.writeHead(request.url === '/' ? 200 : 500).end(Buffer.from('{"name":"Müller"}', 'latin1'))
+    })
+    await expect(client.send({ method: 'GET', url, headers: {}, signal })).rejects.toMatchObject({
+      code: 'HTTP_NOT_UTF8',
+      domain: 'dependency',
+    })
+    expect(await client.send({ method: 'GET', url: `${url}/wrong`, headers: {}, signal })).toMatchObject({
+      status: 500,
+      body: '{"name":"M\uFFFDller"}',
+    })
+  })
+
   test('rejects, to be tried again, when nobody answers, and names the host only', async () => {
     const sent = client.send({ method: 'GET', url: 'http://127.0.0.1:1/secret', headers: {}, signal })
     await expect(sent).rejects.toMatchObject({

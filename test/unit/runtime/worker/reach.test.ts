@@ -1,13 +1,18 @@
 import { symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
+import { connector as flume } from '../../../../runtime/connectors/flume/connector.ts'
+import { declaration as flumeDeclaration } from '../../../../runtime/connectors/flume/declaration.ts'
 import { VirtualKafka } from '../../../../runtime/connectors/kafka/virtual/cluster.ts'
 import { Connectors } from '../../../../runtime/connectors/registry.ts'
+import { connector as tcp } from '../../../../runtime/connectors/tcp/connector.ts'
+import { declaration as tcpDeclaration } from '../../../../runtime/connectors/tcp/declaration.ts'
 import type { JobReport } from '../../../../runtime/control/job-report.ts'
 import { AddressGuard } from '../../../../runtime/ports/real/guarded-lookup.ts'
+import { guardedNet } from '../../../../runtime/ports/real/guarded-net.ts'
 import { RealHttpClient } from '../../../../runtime/ports/real/http-client.ts'
 import { filesWithin, secretFiles } from '../../../../runtime/ports/reached-files.ts'
-import { fileEntry, kafkaEntry } from '../../../harness/connector-entries.ts'
+import { fileEntry, kafkaEntry, loadedEntry } from '../../../harness/connector-entries.ts'
 import { InProcessJob } from '../../../harness/in-process-job.ts'
 import { quietPorts } from '../../../harness/source-context.ts'
 
@@ -47,15 +52,22 @@ function boundedJob({ from = 'in.jsonl', to = 'out', letters = 'letters', sink, 
         { id: 'out', from: url === undefined ? 'in' : 'asked', sink: sink ?? { file: { path: to } } },
       ],
     },
-    new Connectors([fileEntry, kafkaEntry((options) => kafka.connect(options))]),
+    new Connectors([
+      fileEntry,
+      kafkaEntry((options) => kafka.connect(options)),
+      loadedEntry(tcpDeclaration, tcp),
+      loadedEntry(flumeDeclaration, flume),
+    ]),
     ports,
   )
   cleanups.push(() => job.close())
   const reach = { files: [job.folder], secrets: [], addresses: [] }
+  const guard = new AddressGuard(reach.addresses)
   Object.assign(ports, {
     files: filesWithin(files, reach),
     secretFiles: secretFiles(files, reach),
-    httpClient: new RealHttpClient({ guard: new AddressGuard(reach.addresses) }),
+    httpClient: new RealHttpClient({ guard }),
+    plainNet: guardedNet(guard),
   })
   writeFileSync(join(job.folder, 'in.jsonl'), '{"n":1}\n{"n":\n')
   symlinkSync('/proc/self/environ', join(job.folder, 'linked'))
@@ -105,4 +117,16 @@ describe('a job whose reach is its own folder', () => {
       expect(error?.message).toMatch(/may not be called by a job/)
     },
   )
+
+  test.each([
+    ['tcp', '169.254.169.254:80'],
+    ['tcp', '127.0.0.1:9'],
+    ['tcp', 'localhost:9'],
+    ['flume', '[::ffff:a9fe:a9fe]:80'],
+    ['flume', 'localhost:9'],
+  ])('when its %s sink sends to %s, ends with where it may not connect', async (connector, connect) => {
+    const { phase, error } = await ended(boundedJob({ sink: { [connector]: { connect } } }))
+    expect(phase).not.toBe('finished')
+    expect(error).toMatchObject({ code: 'HTTP_FORBIDDEN', retriable: false })
+  })
 })

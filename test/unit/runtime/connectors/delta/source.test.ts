@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -219,6 +219,18 @@ test.each(['../theirs.parquet', '/etc/passwd', 's3://bucket/x', 'a%ZZ', '%2e%2e/
     })
   },
 )
+
+test('when an entry of the log is not UTF-8, it is refused', async () => {
+  const log = join(folder, 'table', '_delta_log')
+  mkdirSync(log, { recursive: true })
+  commit(0, { protocol: { minReaderVersion: 1, minWriterVersion: 2 } }, { metaData: { ...META, name: 'Müller' } })
+  const entry = join(log, '00000000000000000000.json')
+  writeFileSync(entry, readFileSync(entry, 'utf8'), 'latin1')
+  await expect(connector.source({ path: 'table' }).enumerator(context()).discover([], 1)).rejects.toMatchObject({
+    code: 'DELTA_LOG_INVALID',
+    message: expect.stringContaining('it is not UTF-8') as unknown,
+  })
+})
 
 test.each<[Record<string, string>, string]>([
   [{ other: 'long' }, 'has no column other'],

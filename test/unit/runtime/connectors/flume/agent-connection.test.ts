@@ -5,6 +5,7 @@ import { expect, test } from 'vitest'
 import { takeFromAgent } from '../../../../../runtime/connectors/flume/agent-connection.ts'
 import { appendBatchCall } from '../../../../../runtime/connectors/flume/flume-rpc.ts'
 import { encodeNettyMessage } from '../../../../../runtime/connectors/flume/netty-frames.ts'
+import { HeldBytes } from '../../../../../runtime/connectors/kit/held-bytes.ts'
 import type { LogEntry } from '../../../../../runtime/connectors/kit/write-ahead-log/log-frame.ts'
 import { realClock } from '../../../../../runtime/ports/real/clock.ts'
 import type { Connection } from '../../../../../runtime/ports/net.ts'
@@ -44,13 +45,14 @@ function taken(
   connection: Connection,
   compression: 'none' | 'deflate',
   append: (entries: readonly LogEntry[]) => Promise<'kept' | 'full'>,
+  held = new HeldBytes(64 * 1024 * 1024),
 ): Promise<Error | undefined> {
   const intake = { append, check: () => Promise.resolve() }
   const signal = new AbortController().signal
   return takeFromAgent(
     connection,
     { ...OPTIONS, compression },
-    { clock: realClock, logger: silentLogger, intake, signal },
+    { clock: realClock, logger: silentLogger, intake, held, signal },
   )
 }
 
@@ -126,5 +128,24 @@ test.each(['none', 'deflate'] as const)(
       message: expect.stringContaining('does not read') as string,
     })
     expect(agent.bufferedBytes).toBeLessThan(1024 * 1024)
+  },
+)
+
+test.each(['none', 'deflate'] as const)(
+  'of many agents that send beginnings of batches, compressed by %s, those that hold most are closed',
+  async (compression) => {
+    const held = new HeldBytes(100_000)
+    const body = randomFillSync(Buffer.alloc(60_000))
+    const call = encodeNettyMessage({ serial: 1, bytes: appendBatchCall([{ headers: new Map(), body }], true) })
+    const begun = call.subarray(0, 50_000)
+    const sent = compression === 'none' ? begun : deflateSync(begun, { finishFlush: constants.Z_SYNC_FLUSH })
+    const ended = Array.from({ length: 10 }, () => {
+      const agent = new SenderEnd()
+      const taking = taken(agent, compression, () => Promise.resolve('kept'), held)
+      agent.deliver(sent)
+      return taking
+    })
+    expect(await Promise.race(ended)).toMatchObject({ code: 'FLOOD' })
+    expect(held.total).toBeLessThanOrEqual(100_000)
   },
 )

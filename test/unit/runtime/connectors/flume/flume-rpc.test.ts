@@ -88,6 +88,10 @@ describe('a call of an agent', () => {
     ['an array that says more items than there are bytes', call('appendBatch', long(1e9))],
     ['a negative length', call('append', Buffer.concat([long(0), long(-5)]))],
     ['a body that is longer than the message', call('append', Buffer.concat([long(0), long(1e9)]))],
+    [
+      'a header that is not UTF-8',
+      call('append', Buffer.from(String(event({ h: '?' }, 'x').toString('latin1')).replace('?', '\xfc'), 'latin1')),
+    ],
     ['a number without an end', call('append', Buffer.alloc(40, 255))],
     ['a batch of more events than may be', call('appendBatch', Buffer.concat([long(1_001), Buffer.alloc(2_003)]))],
     ['a block of the largest negative count', call('appendBatch', Buffer.concat([long(-9e15), long(1)]))],

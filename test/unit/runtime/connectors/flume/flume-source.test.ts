@@ -5,11 +5,11 @@ import { join } from 'node:path'
 import { deflateSync } from 'node:zlib'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { compileRowClass } from '../../../../../runtime/codegen/rows/row.ts'
-import { flumeConnector } from '../../../../../runtime/connectors/flume/connector.ts'
+import { connector as flume } from '../../../../../runtime/connectors/flume/connector.ts'
 import type { SourceReader } from '../../../../../runtime/connectors/source.ts'
 import type { Net } from '../../../../../runtime/ports/net.ts'
 import { realNet } from '../../../../../runtime/ports/real/net.ts'
-import { sourceContext } from '../../../../harness/source-context.ts'
+import { quietPorts, sourceContext } from '../../../../harness/source-context.ts'
 import { until } from '../../../../harness/until.ts'
 
 const SCHEMA = { fields: [{ name: 'n', type: 'string', nullable: false }] } as const
@@ -34,9 +34,14 @@ async function portOf(options: object): Promise<number> {
       return listener
     },
   }
-  const source = flumeConnector(net).source({ port: 4141, format: 'raw', log: { path: 'log' }, ...options })
+  const source = flume.source({ port: 4141, format: 'raw', log: { path: 'log' }, ...options })
   const context = {
-    ...sourceContext({ verb: { connector: 'flume' }, schema: SCHEMA, baseDir: folder }),
+    ...sourceContext({
+      verb: { connector: 'flume' },
+      schema: SCHEMA,
+      baseDir: folder,
+      ports: { ...quietPorts(), plainNet: net },
+    }),
     slot: 0,
     parallelism: 1,
   }

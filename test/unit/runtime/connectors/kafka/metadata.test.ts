@@ -9,6 +9,7 @@ import { kafkaSource } from '../../../../../runtime/connectors/kafka/source.ts'
 import { VirtualKafka } from '../../../../../runtime/connectors/kafka/virtual/cluster.ts'
 import { RowBatch } from '../../../../../runtime/memory/batch.ts'
 import type { Field, Row, Schema } from '../../../../../runtime/model/schema.ts'
+import { MAX_ITEMS } from '../../../../../runtime/model/decoding-limits.ts'
 import type { Ports } from '../../../../../runtime/ports/ports.ts'
 import { sinkContext, sourceContext } from '../../../../harness/kafka/connector-contexts.ts'
 import { jumpingPorts } from '../../../../harness/kafka/jumping-clock.ts'
@@ -96,6 +97,30 @@ describe('a source', () => {
     ])
   })
 
+  test('has a bad record where a text of the key or of a header is not UTF-8, and takes it as bytes', async () => {
+    const latin1 = Buffer.from('Müller', 'latin1')
+    put((writer) => {
+      writer.append(latin1, Buffer.from('{"n":1}'), 1000, [header('trace-id', 'x')])
+      writer.append(Buffer.from('a'), Buffer.from('{"n":2}'), 1000, [{ name: Buffer.from('trace-id'), value: latin1 }])
+      writer.append(Buffer.from('\uFFFD'), Buffer.from('{"n":3}'), 1000, NO_HEADERS)
+    })
+    const { rows, bad } = await rowsOf({})
+    expect(rows.map(({ id }) => id)).toEqual(['\uFFFD'])
+    expect(bad).toEqual([
+      expect.stringContaining("field 'id' is not UTF-8: M\uFFFDller"),
+      expect.stringContaining("field 'trace' is not UTF-8: M\uFFFDller"),
+    ])
+    const bytes: Field['logical'] = { kind: 'bytes' }
+    const raw = { fields: SCHEMA.fields.map((one) => (one.type === 'string' ? { ...one, logical: bytes } : one)) }
+    const plain = { ...METADATA, topic: undefined }
+    const asBytes = { fields: raw.fields.filter(({ name }) => name !== 'topic') }
+    expect((await rowsOf({ metadata: plain }, asBytes)).rows).toMatchObject([
+      { id: 'M\xfcller' },
+      { id: 'a', trace: 'M\xfcller' },
+      { id: '\xef\xbf\xbd' },
+    ])
+  })
+
   test('gives the time of the broker where that is the time of the topic', async () => {
     const writer = new RecordBatchWriter(64)
     writer.append(null, Buffer.from('{}'), 1000)
@@ -137,6 +162,22 @@ describe('a source', () => {
 })
 
 describe('metadata of a damaged batch', () => {
+  test.each([
+    ['a record has more headers', 1, (most: number) => Buffer.alloc(most * 2 + 2)],
+    ['it has more records', MAX_ITEMS + 1, undefined],
+  ])('is refused when %s than the limit', (_what, count, headers) => {
+    const writer = new RecordBatchWriter(64)
+    writer.append(null, Buffer.from('{}'), 1000)
+    const batch = writer.finish({ producerId: -1n, epoch: -1, sequence: -1, transactional: false }, 'none')
+    const records =
+      headers === undefined
+        ? Buffer.alloc(count * 7, Buffer.from('0c000000010100', 'hex'))
+        : recordWith(MAX_ITEMS + 1, headers(MAX_ITEMS))
+    expect(() => metadataOf(Buffer.from(batch), records, { count, baseOffset: 0, from: 0 })).toThrow(
+      'more than 1000000',
+    )
+  })
+
   test('with any byte changed is refused or is metadata, and ends', () => {
     const writer = new RecordBatchWriter(64)
     writer.append(Buffer.from('key'), Buffer.from('value'), 1000, [header('name', 'text')])
@@ -220,3 +261,16 @@ describe('a sink', () => {
     expect(problems.map((problem) => problem.path)).toContain(path)
   })
 })
+
+/** One record without key and value, and with so many headers, whose bytes these are. */
+function recordWith(count: number, headers: Buffer): Buffer {
+  const varint = (value: number): Buffer => {
+    const bytes: number[] = []
+    for (let rest = value * 2; ; rest = Math.floor(rest / 128)) {
+      if (rest < 128) return Buffer.from([...bytes, rest])
+      bytes.push((rest % 128) + 128)
+    }
+  }
+  const body = Buffer.concat([Buffer.from('0000000101', 'hex'), varint(count), headers])
+  return Buffer.concat([varint(body.length), body])
+}

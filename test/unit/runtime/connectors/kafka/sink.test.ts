@@ -256,4 +256,16 @@ describe('the Kafka sink', () => {
   test('when a committable is not one of ours, it is refused', async () => {
     await expect(open({}, [{ path: 'part-0' }])).rejects.toMatchObject({ code: 'KAFKA_COMMITTABLE_INVALID' })
   })
+
+  test.each(['billing-7', 'millrace-job-other-0-1-0', 'millrace-job-out-0-1', 'millrace-job-out-0-1-0-x'])(
+    'when a committable names the transaction %s, which is none of the sink, it is refused and that one stays open',
+    async (transactionalId) => {
+      const first = await open({ attempt: 1 })
+      await write(first, 0, 5)
+      const [prepared] = (await first.prepareCommit(1)).filter((one) => JSON.stringify(one).includes('transactionalId'))
+      const { producerId, epoch } = kafka.initProducerId(transactionalId)
+      const crafted = { ...(prepared as object), transactionalId, producerId: String(producerId), epoch }
+      await expect(open({ attempt: 2 }, [crafted])).rejects.toMatchObject({ code: 'KAFKA_COMMITTABLE_INVALID' })
+    },
+  )
 })

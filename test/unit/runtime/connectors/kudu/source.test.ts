@@ -62,6 +62,20 @@ describe('a snapshot', () => {
     await expectExactRestores(source, 3, 2)
   })
 
+  test('has a bad record where a text of the table is not UTF-8', async () => {
+    const { kudu, context, connector, discover } = bed(0, 1)
+    kudu.upsert([1n, Buffer.from('Müller', 'latin1')])
+    kudu.upsert([2n, 'Müller'])
+    const bad: string[] = []
+    const reader = connector.reader(
+      { ...context, onBadRecord: (error) => void bad.push(error.message), slot: 0, parallelism: 1 },
+      compileRowClass(SCHEMA),
+    )
+    await reader.open(await discover())
+    expect(await idsOf(reader, 1)).toEqual([2])
+    expect(bad).toEqual(['column name is M\uFFFDller, which the field name cannot hold'])
+  })
+
   test('has no row that was written behind it', async () => {
     const { kudu, discover, reader } = bed(20, 2)
     const splits = await discover()

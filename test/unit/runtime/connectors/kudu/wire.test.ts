@@ -7,6 +7,7 @@ import { requestHeader, scanAnswer } from '../../../../../runtime/connectors/kud
 import { decodeMessage, encodeMessage, message, repeated } from '../../../../../runtime/connectors/kit/protobuf.ts'
 import { OPERATION, RowOperations } from '../../../../../runtime/connectors/kudu/row-operations.ts'
 import { columnarBlock } from '../../../../../runtime/connectors/kudu/scan-block.ts'
+import { MAX_ITEMS } from '../../../../../runtime/model/decoding-limits.ts'
 
 function column(name: string, type: KuduType, parts: Partial<KuduColumn> = {}): KuduColumn {
   return { name, type, isKey: false, isNullable: false, precision: 0, scale: 0, length: 0, ...parts }
@@ -152,6 +153,23 @@ describe('messages', () => {
     expect(encodeMessage(requestHeader, { callId: -33 }).toString('hex')).toBe('18dfffffffffffffffff01')
   })
 
+  test.each([
+    ['a list of messages', Buffer.of(0x82, 1, 0)],
+    ['a list of numbers', Buffer.of(0x30, 0)],
+  ])('with more items than the limit in %s are refused', (_what, item) => {
+    const bytes = (items: number): Buffer => Buffer.alloc(items * item.length, item)
+    expect(() => decodeMessage(all, bytes(MAX_ITEMS + 1))).toThrow(
+      expect.objectContaining({ code: 'PROTOBUF_INVALID', message: expect.stringContaining('items') as unknown }),
+    )
+    const { inners, ints } = decodeMessage(all, bytes(1000))
+    expect((inners?.length ?? 0) + (ints?.length ?? 0)).toBe(1000)
+  })
+
+  test('with more packed numbers than the limit are refused', () => {
+    const packed = encodeMessage(message({ ints: [6, 'bytes'] }), { ints: Buffer.alloc(MAX_ITEMS + 1) })
+    expect(() => decodeMessage(all, packed)).toThrow(expect.objectContaining({ code: 'PROTOBUF_INVALID' }))
+  })
+
   test('of any bytes either are read or are refused as malformed', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => {
@@ -202,6 +220,12 @@ describe('a block of rows', () => {
     const block = columnarBlock([type], [{ data: none, varlen: undefined, nonNull: undefined, ...bytes }], count, none)
     return Array.from({ length: count }, (_, row): Cell | undefined => block.cell(0, row))
   }
+
+  test('has the bytes of a text that is not UTF-8', () => {
+    const [latin1, utf8] = [Buffer.from('Müller', 'latin1'), Buffer.from('Müller')]
+    const data = Buffer.from(Uint32Array.of(0, 6, 13).buffer)
+    expect(read({ data, varlen: Buffer.concat([latin1, utf8]) })).toEqual([latin1, 'Müller'])
+  })
 
   test('has cells, and none where the bit of a row is not set', () => {
     expect(read({ data: offsets, varlen: Buffer.from('ab'), nonNull: Buffer.of(1) })).toEqual(['ab', undefined])

@@ -18,6 +18,7 @@ import {
   type Entry,
 } from '../../../../../runtime/connectors/pulsar/protocol/frames.ts'
 import { decodeStaged, encodeStaged } from '../../../../../runtime/connectors/pulsar/staged-file.ts'
+import { MAX_ITEMS } from '../../../../../runtime/model/decoding-limits.ts'
 
 await loadRecordCodecs()
 
@@ -139,6 +140,17 @@ describe('an entry', () => {
     expect(() => new EntryMessages('values').decode({ metadata, payload })).toThrow(words)
   })
 
+  test('with more keys and properties than the limit is refused where they are wanted', () => {
+    const count = MAX_ITEMS + 1
+    // a head of two bytes that says that the payload has none
+    const payload = Buffer.alloc(count * 6, Buffer.of(0, 0, 0, 2, 24, 0))
+    const entry = { metadata: { messagesInBatch: count }, payload }
+    expect(() => new EntryMessages('heads too').decode(entry)).toThrow('more than 1000000')
+    const read = new EntryMessages('values')
+    read.decode(entry)
+    expect(read.count).toBe(count)
+  })
+
   test('of any bytes is read or refused, and reads nothing behind itself', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 80 }), fc.integer({ min: 0, max: 12 }), (bytes, messagesInBatch) => {
@@ -175,14 +187,25 @@ describe('a file of batches that wait', () => {
   ]
 
   test('has them again', () => {
-    expect(decodeStaged(encodeStaged(batches), 'file')).toEqual(batches)
-    expect(decodeStaged(Buffer.alloc(0), 'file')).toEqual([])
+    expect(decodeStaged(encodeStaged(batches, 'file'), 'file')).toEqual(batches)
+    expect(decodeStaged(encodeStaged([], 'file'), 'file')).toEqual([])
   })
 
-  test('that is cut off anywhere else than behind a batch is refused', () => {
-    const bytes = encodeStaged(batches)
-    for (let length = 1; length < bytes.length; length++)
-      if (length !== 28 + 7)
-        expect(() => decodeStaged(bytes.subarray(0, length), 'f')).toThrow('f is no file of this sink')
+  const refusal = expect.objectContaining({ code: 'PULSAR_STAGED_CORRUPT' }) as Error
+
+  test('that is cut off anywhere is refused', () => {
+    const bytes = encodeStaged(batches, 'f')
+    for (let length = 0; length < bytes.length; length++)
+      expect(() => decodeStaged(bytes.subarray(0, length), 'f'), `cut at ${length}`).toThrow(refusal)
+  })
+
+  test('with any single bit flipped, or in the place of another, is refused', () => {
+    const bytes = encodeStaged(batches, 'f')
+    for (let bit = 0; bit < bytes.length * 8; bit++) {
+      const flipped = Buffer.from(bytes)
+      flipped.writeUInt8(flipped.readUInt8(bit >> 3) ^ (1 << (bit & 7)), bit >> 3)
+      expect(() => decodeStaged(flipped, 'f'), `bit ${bit}`).toThrow(refusal)
+    }
+    expect(() => decodeStaged(bytes, 'g')).toThrow(refusal)
   })
 })

@@ -70,7 +70,7 @@ async function writerTo(
 interface Stored {
   readonly topic: string
   readonly value: string | null
-  readonly key: string | undefined
+  readonly key: string | Uint8Array | undefined
   readonly isKeyBase64: boolean
   readonly eventTime: number | undefined
   readonly properties: readonly object[]
@@ -169,6 +169,27 @@ describe('effectively once', () => {
       code: 'SINK_NOTE_INVALID',
     })
     expect(numbersIn(pulsar)).toEqual([])
+  })
+
+  test.each([
+    ['a file of another operator', { files: ['job-1/other/1-0-0'] }],
+    ['a file above its folder', { files: ['../out/1-0-0'] }],
+    ['a file that is none of a sink', { files: ['job-1/out/in.jsonl'] }],
+    ['the name of another producer', { producer: 'millrace-job-1-other-0-1-0123456789abcdef' }],
+    ['the name of a producer that is not of Millrace', { producer: 'billing' }],
+  ])('a savepoint that names %s is refused, and nothing is sent or deleted', async (_what, changed) => {
+    const pulsar = topicOf(0)
+    const writer = await writerTo(pulsar, EFFECTIVELY_ONCE)
+    await writer.write(rowsOf(1))
+    const recovered = await writer.prepareCommit(1)
+    await writer.close()
+    const before = await readdir(home, { recursive: true })
+    const [, staged] = recovered as [Committable, Record<string, unknown>]
+    await expect(writerTo(pulsar, EFFECTIVELY_ONCE, { recovered: [{ ...staged, ...changed }] })).rejects.toMatchObject({
+      code: 'COMMITTABLE_INVALID',
+    })
+    expect(numbersIn(pulsar)).toEqual([])
+    expect(await readdir(home, { recursive: true })).toEqual(before)
   })
 
   test('the files of a checkpoint stay until the broker has stored all that is in them', async () => {

@@ -6,7 +6,7 @@ import { sourceOptions } from '../../../../../runtime/connectors/pulsar/declarat
 import { encodeOutgoing, entryOf, MessageBatch } from '../../../../../runtime/connectors/pulsar/message-batch.ts'
 import { type Mishap, VirtualPulsar } from '../../../../../runtime/connectors/pulsar/virtual/broker.ts'
 import type { SourceReader, Split } from '../../../../../runtime/connectors/source.ts'
-import type { Schema } from '../../../../../runtime/model/schema.ts'
+import type { Field, Schema } from '../../../../../runtime/model/schema.ts'
 import { expectExactRestores, readAll } from '../../../../harness/connector-conformance.ts'
 import { jumpingPorts } from '../../../../harness/kafka/jumping-clock.ts'
 import { sourceContext } from '../../../../harness/source-context.ts'
@@ -114,6 +114,38 @@ describe('a topic', () => {
     expect((await numbersOf(opened, 10)).sort((a, b) => a - b)).toEqual(upTo(30).slice(20))
     expect(troubles.at(-1)).toBeNull()
     await opened.close()
+  })
+
+  test('has a bad record where the text of a key or property is not UTF-8', async () => {
+    const text = (name: string): Field => ({ name, type: 'string', nullable: true })
+    const schema: Schema = { fields: [...SCHEMA.fields, text('key'), text('city')] }
+    const metadata = { key: 'key', properties: { city: 'city' } }
+    const { pulsar, context, connector, discover } = bed(0, 0, { bounded: true, metadata }, schema)
+    const parts = [
+      { key: Buffer.from('Müller', 'latin1').toString('base64'), isKeyBase64: true },
+      { key: 'M?ller' },
+      { properties: [{ name: 'city', value: 'M?nchen' }] },
+      { key: 'Müller', properties: [{ name: 'city', value: 'München' }] },
+    ]
+    const batch = new MessageBatch()
+    for (const [n, part] of parts.entries())
+      batch.append(encodeOutgoing({ ...PLAIN, ...part, value: Buffer.from(JSON.stringify({ n })) }))
+    const packed = batch.pack('none')
+    for (let at = packed.payload.indexOf('?'); at >= 0; at = packed.payload.indexOf('?', at)) packed.payload[at] = 0xfc
+    pulsar.store(TOPIC, entryOf(packed, 'p', 0, PUBLISHED))
+    const bad: string[] = []
+    const reader = connector.reader(
+      { ...context, onBadRecord: (error) => void bad.push(error.message), slot: 0, parallelism: 1 },
+      compileRowClass(schema),
+    )
+    await reader.open(await discover())
+    expect(await numbersOf(reader, 1)).toEqual([3])
+    expect(bad).toEqual([
+      expect.stringContaining("field 'key' is not UTF-8: M\uFFFDller"),
+      expect.stringContaining("field 'key' is not UTF-8: M\uFFFDller"),
+      expect.stringContaining("field 'city' is not UTF-8: M\uFFFDnchen"),
+    ])
+    await reader.close()
   })
 
   test('keeps of what was read the last entry of each checkpoint, and nothing before', async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { ByteQueue } from '../../../../../runtime/connectors/kit/byte-queue.ts'
 import { AcknowledgementReader } from '../../../../../runtime/connectors/tcp/acknowledgements.ts'
 import { framed, FrameReader, type Framing } from '../../../../../runtime/connectors/tcp/frames.ts'
 
@@ -61,4 +62,14 @@ describe('acknowledgements', () => {
       expect(() => new AcknowledgementReader().push(Buffer.from(text), 30)).toThrow(/not how many/)
     },
   )
+})
+
+test('a queue of bytes that is used up holds little room, however much it held', () => {
+  const queue = new ByteQueue()
+  queue.append(Buffer.alloc(10_000_000))
+  queue.drop(10_000_000)
+  expect(queue.bytes.buffer.byteLength).toBeLessThan(200_000)
+  queue.append(Buffer.from('abc'))
+  queue.drop(1)
+  expect(queue.bytes.toString()).toBe('bc')
 })

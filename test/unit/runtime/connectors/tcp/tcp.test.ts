@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { compileRowClass } from '../../../../../runtime/codegen/rows/row.ts'
 import type { SourceReader } from '../../../../../runtime/connectors/source.ts'
 import type { SinkWriter } from '../../../../../runtime/connectors/sink.ts'
-import { tcpConnector } from '../../../../../runtime/connectors/tcp/connector.ts'
+import { connector as tcp } from '../../../../../runtime/connectors/tcp/connector.ts'
 import type { Options } from '../../../../../runtime/graph/connector-declaration.ts'
 import { RowBatch } from '../../../../../runtime/memory/batch.ts'
 import type { Schema } from '../../../../../runtime/model/schema.ts'
@@ -45,11 +45,12 @@ async function source(options: Options): Promise<Source> {
       return listener
     },
   }
+  const ports = { ...quietPorts(), plainNet: net }
   const written = { log: { path: 'log' }, ...options }
-  const connector = tcpConnector(net).source('connect' in options ? written : { listen: 9000, ...written })
+  const connector = tcp.source('connect' in options ? written : { listen: 9000, ...written })
   const trouble: (Error | null)[] = []
   const context = {
-    ...sourceContext({ verb: { connector: 'tcp' }, schema: SCHEMA, baseDir: folder }),
+    ...sourceContext({ verb: { connector: 'tcp' }, schema: SCHEMA, baseDir: folder, ports }),
     slot: 0,
     parallelism: 1,
     reportTrouble: (error: Error | null) => void trouble.push(error),
@@ -82,20 +83,18 @@ function client(port: number): { socket: Socket; text: () => string; ended: Prom
 }
 
 async function sink(options: Options, rowCount: number): Promise<{ writer: SinkWriter; write(): Promise<void> }> {
-  const writer = tcpConnector(realNet)
-    .sink(options)
-    .writer({
-      jobUid: 'uid',
-      predecessors: [],
-      operatorId: 'out',
-      slot: 0,
-      attempt: 1,
-      schema: SCHEMA,
-      ports: quietPorts(),
-      baseDir: folder,
-      stopping: new AbortController().signal,
-      reportTrouble: () => undefined,
-    })
+  const writer = tcp.sink(options).writer({
+    jobUid: 'uid',
+    predecessors: [],
+    operatorId: 'out',
+    slot: 0,
+    attempt: 1,
+    schema: SCHEMA,
+    ports: quietPorts(),
+    baseDir: folder,
+    stopping: new AbortController().signal,
+    reportTrouble: () => undefined,
+  })
   closing.push(() => writer.close())
   await writer.open([])
   const write = async (): Promise<void> => {
@@ -248,20 +247,18 @@ describe('a TCP sink', () => {
     closing.push(() => void server.close())
     const { port } = server.address() as AddressInfo
     const trouble: (Error | null)[] = []
-    const writer = tcpConnector(realNet)
-      .sink({ connect: `127.0.0.1:${port}`, acknowledge: 'count' })
-      .writer({
-        jobUid: 'uid',
-        predecessors: [],
-        operatorId: 'out',
-        slot: 0,
-        attempt: 1,
-        schema: SCHEMA,
-        ports: quietPorts(),
-        baseDir: folder,
-        stopping: new AbortController().signal,
-        reportTrouble: (error) => void trouble.push(error),
-      })
+    const writer = tcp.sink({ connect: `127.0.0.1:${port}`, acknowledge: 'count' }).writer({
+      jobUid: 'uid',
+      predecessors: [],
+      operatorId: 'out',
+      slot: 0,
+      attempt: 1,
+      schema: SCHEMA,
+      ports: quietPorts(),
+      baseDir: folder,
+      stopping: new AbortController().signal,
+      reportTrouble: (error) => void trouble.push(error),
+    })
     await writer.open([])
     await writer.write(new RowBatch([new ROWS(1)]))
     const ended = writer.prepareCommit(1).catch((error: unknown) => error)
