@@ -1,6 +1,7 @@
 import { memberOf } from '../model/fields.ts'
 import { compileKeyCodec } from '../codegen/keys/key-codec.ts'
 import { isNumberKey } from '../memory/state-key.ts'
+import { BlockMemory } from '../memory/headed-block.ts'
 import { RecordArena } from '../memory/arena/record-arena.ts'
 import type { RecordSpec } from '../codegen/records/record-emitter.ts'
 import type { RecordLoop } from '../codegen/records/record-loops.ts'
@@ -59,7 +60,10 @@ export class LogStateStore implements StateStore {
     this.#options = options
     this.#loops = loops
     this.#arena = new RecordArena(options.spill)
-    this.#snapshots = new LogSnapshots(this.#arena, (name, part) => writeBlock(shape, [{ name, parts: [part] }]))
+    const memory = new BlockMemory()
+    this.#snapshots = new LogSnapshots(this.#arena, (name, part) =>
+      writeBlock(shape, [{ name, parts: [part] }], memory),
+    )
     compileKeyCodec(shape.key)
     for (const [name, table] of Object.entries(shape.tables)) this.#tables.set(name, this.#create(name, table))
   }

@@ -1,5 +1,5 @@
 import { memberOf } from '../model/fields.ts'
-import { corruptBlock, HeadedBlock, magicOf, writeHeadedBlock } from '../memory/headed-block.ts'
+import { type BlockMemory, corruptBlock, HeadedBlock, magicOf, writeHeadedBlock } from '../memory/headed-block.ts'
 import { MillraceError } from '../model/errors.ts'
 import { namedField, type Field } from '../model/schema.ts'
 import { parseValueType } from '../model/value-type.ts'
@@ -55,7 +55,8 @@ export interface ReadTable {
   parts: Uint8Array[]
 }
 
-export function writeBlock(shape: StateShape, tables: readonly TableParts[]): Uint8Array {
+/** In `memory` the block is there until the next one takes it. */
+export function writeBlock(shape: StateShape, tables: readonly TableParts[], memory?: BlockMemory): Uint8Array {
   const header: BlockHeader = {
     key: shape.key.map(fieldText),
     tables: tables.map(({ name, parts }) => ({
@@ -68,6 +69,7 @@ export function writeBlock(shape: StateShape, tables: readonly TableParts[]): Ui
     MAGIC | (VERSION << 24),
     header,
     tables.flatMap((table) => table.parts),
+    memory,
   )
 }
 
