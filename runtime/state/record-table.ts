@@ -122,16 +122,6 @@ export class RecordTable implements GroupOwner {
     of.pointedAt--
   }
 
-  /** Address of what is under the key, in memory and behind the last barrier: it may be changed in place. 0: nothing. */
-  own(group: number, key: StateKey): number {
-    const of = this.groups[group]
-    const i = of === undefined ? -1 : this.code.find(of, key, undefined)
-    if (of === undefined || i < 0) return 0
-    const a = this.#arena.own(of, of.index[i + 1] ?? 0)
-    of.index[i + 1] = a
-    return a
-  }
-
   /** Removes all records under the key; false when there are none. */
   remove(group: number, key: StateKey, user?: StateKey): boolean {
     const of = this.groups[group]

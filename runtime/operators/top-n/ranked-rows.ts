@@ -124,13 +124,11 @@ export class RankedRows implements RecordPointers {
   }
 
   move(group: number, a: number, move: () => number): void {
-    const key = this.#rows.code.key(a)
-    const ranking = this.#places.find(group, key)
+    const ranking = this.#places.find(group, this.#rows.code.key(a))
     if (ranking === 0) return
     this.#ranking.select(ranking)
     const place = this.#ranking.placeOfLink(a)
-    if (place < 0) return
-    this.#ranking.select(this.#places.own(group, key))
-    this.#ranking.link(place, move())
+    // also in a record that a barrier has passed: links are no part of what it stands for
+    if (place >= 0) this.#ranking.link(place, move())
   }
 }
