@@ -23,8 +23,8 @@ export interface StateFileWriting {
 
 /**
  * Writes blocks behind each other into as many files as it takes; their tables stand in the manifest. A block is asked
- * for when it is its turn, and is copied before the next one is. `bytes`: of all blocks together, about; more than there are costs
- * memory only, fewer more files.
+ * for when it is its turn, and is copied before the next one is. `bytes`: of all blocks together, about; more than there
+ * are costs memory only, fewer more files.
  */
 export async function writeStateFiles(
   writing: StateFileWriting,
