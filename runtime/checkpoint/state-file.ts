@@ -23,8 +23,8 @@ export interface StateFileWriting {
 
 /**
  * Writes blocks behind each other into as many files as it takes; their tables stand in the manifest. A block is asked
- * for when it is its turn and is copied at once. `bytes`: of all blocks together, about; more than there are costs
- * memory only, fewer more files.
+ * for when it is its turn, and is copied before the next one is. `bytes`: of all blocks together, about; more than there
+ * are costs memory only, fewer more files.
  */
 export async function writeStateFiles(
   writing: StateFileWriting,
@@ -36,18 +36,26 @@ export async function writeStateFiles(
   let left = bytes
   let untilTurn = SLICE_BYTES
   let open: FileBytes | undefined
-  let putting: Promise<StateFile> | undefined
-  // one file goes to the store while the next is put together
+  let putting: { file: Promise<StateFile>; memory: Uint8Array } | undefined
+  let spare: Uint8Array | undefined
+  // one file goes to the store while the next is put together, in the memory of the one before
   const close = async (): Promise<void> => {
-    if (putting !== undefined) files.push(await putting)
-    putting = open?.put(store, pathOf(files.length))
+    if (putting !== undefined) {
+      files.push(await putting.file)
+      spare = putting.memory
+    }
+    putting = open && { file: open.put(store, pathOf(files.length)), memory: open.memory }
     // whoever awaits it next hears of a failure; until then it is not unheard
-    putting?.catch(() => undefined)
+    putting?.file.catch(() => undefined)
     open = undefined
   }
   for (const [group, block] of blocks) {
     if (open?.hasRoom(block.length) === false) await close()
-    open ??= new FileBytes(Math.max(block.length, Math.min(fileBytes, left < block.length ? SLICE_BYTES : left)))
+    if (open === undefined) {
+      const most = Math.max(block.length, Math.min(fileBytes, left < block.length ? SLICE_BYTES : left))
+      open = new FileBytes(spare !== undefined && spare.length >= most ? spare : Buffer.allocUnsafeSlow(most), most)
+      spare = undefined
+    }
     open.begin(group, block.length)
     for (let at = 0; at < block.length; ) {
       const slice = block.subarray(at, at + untilTurn)
@@ -67,17 +75,21 @@ export async function writeStateFiles(
 
 /** A file that is being put together. */
 class FileBytes {
-  readonly #bytes: Uint8Array
+  /** Fresh memory costs more than all that is done with a file's bytes: the next file may take it. */
+  readonly memory: Uint8Array
+  readonly #most: number
   readonly #hash = createHash('sha256')
   readonly #groups: [number, number, number][] = []
   #used = 0
 
-  constructor(bytes: number) {
-    this.#bytes = Buffer.allocUnsafeSlow(bytes)
+  /** It is to hold `most` bytes at most. */
+  constructor(memory: Uint8Array, most: number) {
+    this.memory = memory
+    this.#most = most
   }
 
   hasRoom(bytes: number): boolean {
-    return this.#used + bytes <= this.#bytes.length
+    return this.#used + bytes <= this.#most
   }
 
   begin(group: number, bytes: number): void {
@@ -85,13 +97,13 @@ class FileBytes {
   }
 
   append(bytes: Uint8Array): void {
-    this.#bytes.set(bytes, this.#used)
+    this.memory.set(bytes, this.#used)
     this.#hash.update(bytes)
     this.#used += bytes.length
   }
 
   async put(store: Store, path: string): Promise<StateFile> {
-    await store.put(path, this.#bytes.subarray(0, this.#used))
+    await store.put(path, this.memory.subarray(0, this.#used))
     return { path, sizeBytes: this.#used, sha256: this.#hash.digest('hex'), groups: this.#groups }
   }
 }

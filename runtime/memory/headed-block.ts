@@ -7,25 +7,47 @@ import { MillraceError } from '../model/errors.ts'
 
 const padded = (bytes: number): number => (bytes + 7) & ~7
 
-export function writeHeadedBlock(magic: number, header: object, parts: readonly Uint8Array[]): Uint8Array {
-  const { bytes, start } = emptyHeadedBlock(
-    magic,
-    header,
-    parts.reduce((sum, part) => sum + padded(part.byteLength), 0),
-  )
+/** Memory for one block after the other: fresh memory costs more than writing a block does. */
+export class BlockMemory {
+  #bytes = new Uint8Array()
+
+  /** So many bytes with anything in them; what was taken before is not used any more. */
+  take(size: number): Uint8Array {
+    if (size > MOST_KEPT) return new Uint8Array(size)
+    if (size > this.#bytes.length) this.#bytes = new Uint8Array(Math.min(MOST_KEPT, size * 2))
+    return this.#bytes.subarray(0, size)
+  }
+}
+const MOST_KEPT = 1 << 19
+
+/** In `memory` the block is there until the next one takes it. */
+export function writeHeadedBlock(
+  magic: number,
+  header: object,
+  parts: readonly Uint8Array[],
+  memory?: BlockMemory,
+): Uint8Array {
+  const size = parts.reduce((sum, part) => sum + padded(part.byteLength), 0)
+  const { bytes, start } = emptyHeadedBlock(magic, header, size, memory)
   let at = start
   for (const part of parts) {
     bytes.set(part, at)
     at += padded(part.byteLength)
+    bytes.fill(0, at - padded(part.byteLength) + part.byteLength, at)
   }
   return bytes
 }
 
 /** A block whose parts are to be filled in: `size` bytes from byte `start` on, a multiple of 8. */
-export function emptyHeadedBlock(magic: number, header: object, size: number): { bytes: Uint8Array; start: number } {
+export function emptyHeadedBlock(
+  magic: number,
+  header: object,
+  size: number,
+  memory?: BlockMemory,
+): { bytes: Uint8Array; start: number } {
   const head = Buffer.from(JSON.stringify(header))
   const start = 8 + padded(head.length)
-  const bytes = new Uint8Array(start + size)
+  const bytes = memory === undefined ? new Uint8Array(start + size) : memory.take(start + size)
   new Uint32Array(bytes.buffer, 0, 2).set([magic, start - 8])
   bytes.fill(32, 8, start).set(head, 8)
   return { bytes, start }

@@ -82,6 +82,6 @@ export interface StateReading {
   kept: readonly StateFile[]
   /** Bytes of all blocks together, or somewhat more; an estimate where they are not known. */
   bytes: number
-  /** The blocks to write. Each is made when it is asked for. */
+  /** The blocks to write. Each is made when it is asked for, and may be there only until the next one is. */
   blocks: Iterable<GroupState>
 }

@@ -28,6 +28,7 @@ export function isStoreScheme(scheme: string): scheme is StoreScheme {
  */
 export interface Store {
   get(path: string): Promise<Uint8Array | undefined>
+  /** Once it has resolved the caller may use the memory of `bytes` again. */
   put(path: string, bytes: Uint8Array): Promise<void>
   createIfAbsent(path: string, bytes: Uint8Array): Promise<'created' | 'exists'>
   /** All paths under a prefix, sorted. */

@@ -1,6 +1,7 @@
 import { memberOf } from '../model/fields.ts'
 import { compileKeyCodec } from '../codegen/keys/key-codec.ts'
 import { isNumberKey } from '../memory/state-key.ts'
+import { BlockMemory } from '../memory/headed-block.ts'
 import { RecordArena } from '../memory/arena/record-arena.ts'
 import type { RecordSpec } from '../codegen/records/record-emitter.ts'
 import type { RecordLoop } from '../codegen/records/record-loops.ts'
@@ -11,6 +12,7 @@ import type { Field, Schema } from '../model/schema.ts'
 import type { FrozenState, SnapshotExtent } from '../model/snapshot.ts'
 import { type GroupLog, LogSnapshots } from './log-snapshots.ts'
 import { LogMaps } from './map-table.ts'
+import { LogSlots } from './slot-table.ts'
 import { Lifetime, LogLists, LogValues } from './row-tables.ts'
 import { readBlock, type ReadTable, tableName, writeBlock } from './state-block.ts'
 import type {
@@ -31,6 +33,7 @@ type LogTable =
   | { kind: 'value'; table: LogValues }
   | { kind: 'list'; table: LogLists }
   | { kind: 'map'; table: LogMaps }
+  | { kind: 'slots'; table: LogSlots }
   | { kind: 'timers'; table: LogTimers }
 
 /**
@@ -57,7 +60,10 @@ export class LogStateStore implements StateStore {
     this.#options = options
     this.#loops = loops
     this.#arena = new RecordArena(options.spill)
-    this.#snapshots = new LogSnapshots(this.#arena, (name, part) => writeBlock(shape, [{ name, parts: [part] }]))
+    const memory = new BlockMemory()
+    this.#snapshots = new LogSnapshots(this.#arena, (name, part) =>
+      writeBlock(shape, [{ name, parts: [part] }], memory),
+    )
     compileKeyCodec(shape.key)
     for (const [name, table] of Object.entries(shape.tables)) this.#tables.set(name, this.#create(name, table))
   }
@@ -70,6 +76,9 @@ export class LogStateStore implements StateStore {
   }
   map(name: string): LogMaps {
     return this.#table(name, 'map').table
+  }
+  slots(name: string): LogSlots {
+    return this.#table(name, 'slots').table
   }
   timers(name: string): TimerTable {
     return this.#table(name, 'timers').table
@@ -118,7 +127,7 @@ export class LogStateStore implements StateStore {
   restored(): void {
     for (const [name, other] of this.#others) {
       for (const group of this.#restored)
-        takeOver(group, other.#tables.get(name) as LogTable, this.#tables.get(name) as LogTable)
+        takeOver(group, other.#tables.get(name) as LogTable, this.#tables.get(name) as LogTable, this.#log(name))
     }
     for (const other of this.#others.values()) other.close()
     this.#others.clear()
@@ -129,15 +138,15 @@ export class LogStateStore implements StateStore {
   }
 
   /**
-   * False when a time to live has come or gone since, or the key is kept elsewhere: the records have other words
-   * then.
+   * False when a time to live has come or gone since, or the key is kept elsewhere, or it was a map: the records have
+   * other words then.
    */
-  #liesAsNow({ name, timed, keyIn }: ReadTable): boolean {
+  #liesAsNow({ name, kind, timed, keyIn }: ReadTable): boolean {
     const shape = memberOf(this.#shape.tables, tableName(name))
     return (
       shape === undefined ||
       shape.kind === 'timers' ||
-      (timed === (shape.ttlMs !== undefined) && String(keyIn) === String(shape.keyIn))
+      (kind === shape.kind && timed === (shape.ttlMs !== undefined) && String(keyIn) === String(shape.keyIn))
     )
   }
 
@@ -181,6 +190,13 @@ export class LogStateStore implements StateStore {
         return {
           kind: 'list',
           table: new LogLists(this.#createLog(name, { ...rows, sequenced: false, chained: true }), life),
+        }
+      case 'slots':
+        return {
+          kind: 'slots',
+          table: new LogSlots(
+            this.#createLog(name, { ...rows, user: userKind(shape.userKey), sequenced: false, chained: false }),
+          ),
         }
       case 'map': {
         const user = userKind(shape.userKey)
@@ -242,7 +258,8 @@ function userKind(fields: readonly Field[]): 'number' | 'text' {
 /** The shape of a table whose rows lie as in a block; no time of theirs is over. */
 function asWritten(shape: TableShape, read: ReadTable): TableShape {
   if (shape.kind === 'timers') return shape
-  const { ttlMs: _ttl, keyIn: _keyIn, ...bare } = shape
+  const { ttlMs: _ttl, keyIn: _keyIn, ...now } = shape
+  const bare = now.kind === 'slots' && read.kind === 'map' ? { ...now, kind: read.kind } : now
   return {
     ...bare,
     ...(read.timed ? { ttlMs: Infinity } : {}),
@@ -250,16 +267,17 @@ function asWritten(shape: TableShape, read: ReadTable): TableShape {
   }
 }
 
-function takeOver(group: number, from: LogTable, into: LogTable): void {
+function takeOver(group: number, from: LogTable, into: LogTable, log: RecordTable): void {
   if (from.kind === 'value' && into.kind === 'value')
     from.table.each(group, (key, row) => {
       into.table.set(group, key, row)
+      log.onRestored?.(log.find(group, key))
     })
   if (from.kind === 'list' && into.kind === 'list')
     from.table.each(group, (key, rows) => {
       for (const row of rows) into.table.append(group, key, row)
     })
-  if (from.kind === 'map' && into.kind === 'map')
+  if ((from.kind === 'map' || from.kind === 'slots') && (into.kind === 'map' || into.kind === 'slots'))
     from.table.each(group, (key, userKey, row) => {
       into.table.set(group, key, userKey, row)
     })

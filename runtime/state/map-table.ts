@@ -1,8 +1,5 @@
 import type { StateKey } from '../memory/state-key.ts'
 import type { RowClass } from '../codegen/rows/row.ts'
-import type { LoopCode } from '../codegen/records/record-loops.ts'
-import type { Columns } from '../memory/batch.ts'
-import type { ColumnBatch } from '../memory/column-batch.ts'
 import type { RecordTable } from './record-table.ts'
 import type { Row } from '../model/schema.ts'
 import type { Lifetime } from './row-tables.ts'
@@ -56,30 +53,6 @@ export class LogMaps implements MapTable {
     // the size is a sum over all groups
     if (this.#members.rows % TIDY_EVERY === 0 && this.#members.rows > this.#entries.size * 2 + SPARE_MEMBERS)
       this.#tidy()
-  }
-
-  /**
-   * As set, of a row of the columns that were opened, where the table has the loop `ranked`; false, and nothing is
-   * written, when only `set` can.
-   */
-  enter(group: number, key: number, slot: number, row: number): boolean {
-    const entered = this.#ranked().enter(this.#entries.groupAt(group), key, slot, row, this.#lastSeq + 1)
-    if (entered === 1) this.#addMember(group, key, slot, ++this.#lastSeq)
-    return entered >= 0
-  }
-
-  open(columns: Columns): void {
-    this.#ranked().open(columns)
-  }
-
-  /** Puts the rows in slots[first..end), at most 1024, into `out` with their ranks; what it returns says LoopCode.give. */
-  give(group: number, key: number, slots: Int32Array, first: number, end: number, out: ColumnBatch): 0 | 1 | -1 {
-    this.#entries.settle()
-    return this.#ranked().give(this.#entries.groupAt(group), key, slots, first, end, out)
-  }
-
-  #ranked(): LoopCode {
-    return this.#entries.code.loop as LoopCode
   }
 
   delete(group: number, key: StateKey, userKey: StateKey): boolean {

@@ -17,6 +17,14 @@ const SWEEP_PLACES = 64
 /** And this many bytes of segments on disk whose time to live is over. */
 const SWEEP_BYTES = 1 << 14
 
+/** What points at records of a table that are not in its index. */
+export interface RecordPointers {
+  /** Whether it points at a record of the key and user key that record `a` has. */
+  has(group: number, a: number): boolean
+  /** Where it points at record `a`, it points at what `move` returns from then on. */
+  move(group: number, a: number, move: () => number): void
+}
+
 /**
  * One table of records in an arena, by key group: the part that does not depend on the row's fields. A log per group
  * holds every record that was written and not yet compacted away; replaying it in order gives the table.
@@ -29,6 +37,8 @@ export class RecordTable implements GroupOwner {
   rows = 0
   /** Called with each record that a restore brings back, in memory. */
   onRestored: ((a: number) => void) | undefined
+  /** Knows the records that were taken out of the index, or never came into it. */
+  pointers: RecordPointers | undefined
   readonly #arena: RecordArena
   readonly #spec: RecordSpec
   readonly #previousWord: number
@@ -52,7 +62,7 @@ export class RecordTable implements GroupOwner {
 
   /** Rows that are there, those whose time is over included until they are found. */
   get size(): number {
-    return this.#spec.chained ? this.rows : this.groups.reduce((sum, of) => sum + (of?.n ?? 0), 0)
+    return this.#spec.chained ? this.rows : this.groups.reduce((sum, of) => sum + recordsOf(of), 0)
   }
 
   readonly groupAt = (group: number): RecordGroup => (this.groups[group] ??= new RecordGroup(group, this))
@@ -88,6 +98,28 @@ export class RecordTable implements GroupOwner {
     if (of === undefined || i < 0) return
     const all = [...this.chain(of.index[i + 1] ?? 0)]
     this.#rebuild(of, i, all, all)
+  }
+
+  /**
+   * Takes a record out of the index, for something else points at it from now on, and returns its address; 0 when it is
+   * not there.
+   */
+  take(group: number, key: StateKey, user: StateKey): number {
+    const of = this.groups[group]
+    const i = of === undefined || of.n === 0 ? -1 : this.code.find(of, key, user)
+    if (of === undefined || i < 0) return 0
+    const a = of.index[i + 1] ?? 0
+    of.unlink(i)
+    of.pointedAt++
+    return a
+  }
+
+  /** Removes record `a`, which is not in the index. */
+  bury(group: number, a: number): void {
+    const of = this.groupAt(group)
+    this.#putTombstone(of, a)
+    this.#arena.kill(a >>> 15, this.#arena.recordBytes(a))
+    of.pointedAt--
   }
 
   /** Removes all records under the key; false when there are none. */
@@ -177,7 +209,7 @@ export class RecordTable implements GroupOwner {
   /** The segments of a group's log in order; none when nothing is in the table. */
   segments(group: number): number[] {
     const of = this.groups[group]
-    return of === undefined || of.n === 0 ? [] : [...of.segs]
+    return of === undefined || recordsOf(of) === 0 ? [] : [...of.segs]
   }
 
   /** Replays a log's parts behind those it was given before. Throws STATE_CORRUPT. */
@@ -305,7 +337,7 @@ export class RecordTable implements GroupOwner {
       const head = arena.i32[segment]?.[q] ?? 0
       o += this.#arena.recordBytes(a)
       if (((head >>> KIND_SHIFT) & KIND) === TOMBSTONE) {
-        if (!isOldest && this.code.findOf(of, a) < 0) this.#putTombstone(of, a)
+        if (!isOldest && this.code.findOf(of, a) < 0 && this.pointers?.has(of.id, a) !== true) this.#putTombstone(of, a)
       } else if (this.#spec.chained) this.#compactChain(of, a, segment, rebuilt)
       else this.#compactRecord(of, a, arena.i32[segment]?.[q + 1] ?? 0)
     }
@@ -338,7 +370,10 @@ export class RecordTable implements GroupOwner {
     const mask = index.length - 1
     let i = (h >>> of.shift) << 1
     while (index[i + 1] !== 0 && index[i + 1] !== a) i = (i + 2) & mask
-    if (index[i + 1] !== a) return
+    if (index[i + 1] !== a) {
+      this.pointers?.move(of.id, a, () => this.#move(of, a, VALUE, 0))
+      return
+    }
     // no tombstone: a restore finds its time over as well
     if (this.#spec.timed && this.code.at(a) <= this.#since) this.#drop(of, i)
     else index[i + 1] = this.#move(of, a, VALUE, 0)
@@ -359,6 +394,10 @@ export class RecordTable implements GroupOwner {
     }
     rebuilt.add(of.index[i + 1] ?? 0)
   }
+}
+
+function recordsOf(of: RecordGroup | undefined): number {
+  return of === undefined ? 0 : of.n + of.pointedAt
 }
 
 function corrupt(what: string): MillraceError {

@@ -1,5 +1,5 @@
 import { memberOf } from '../model/fields.ts'
-import { corruptBlock, HeadedBlock, magicOf, writeHeadedBlock } from '../memory/headed-block.ts'
+import { type BlockMemory, corruptBlock, HeadedBlock, magicOf, writeHeadedBlock } from '../memory/headed-block.ts'
 import { MillraceError } from '../model/errors.ts'
 import { namedField, type Field } from '../model/schema.ts'
 import { parseValueType } from '../model/value-type.ts'
@@ -49,12 +49,14 @@ export interface TableParts {
 /** One table of a block that is read back, its rows as they lay for the writer. */
 export interface ReadTable {
   name: string
+  kind: TableShape['kind']
   timed: boolean
   keyIn: readonly string[] | undefined
   parts: Uint8Array[]
 }
 
-export function writeBlock(shape: StateShape, tables: readonly TableParts[]): Uint8Array {
+/** In `memory` the block is there until the next one takes it. */
+export function writeBlock(shape: StateShape, tables: readonly TableParts[], memory?: BlockMemory): Uint8Array {
   const header: BlockHeader = {
     key: shape.key.map(fieldText),
     tables: tables.map(({ name, parts }) => ({
@@ -67,6 +69,7 @@ export function writeBlock(shape: StateShape, tables: readonly TableParts[]): Ui
     MAGIC | (VERSION << 24),
     header,
     tables.flatMap((table) => table.parts),
+    memory,
   )
 }
 
@@ -89,6 +92,7 @@ export function readBlock(shape: StateShape, bytes: Uint8Array): ReadTable[] {
     checkTable(shape, table)
     return {
       name: table.name,
+      kind: table.kind,
       timed: table.timed,
       keyIn: table.keyIn,
       parts: table.parts.map((size) => block.take(size)),
@@ -121,7 +125,7 @@ function shapeOfTable({ kind, fields = [], userKey = [], timed, keyIn }: TableTe
     ...(timed ? { ttlMs: Infinity } : {}),
     ...(keyIn === undefined ? {} : { keyIn }),
   }
-  return kind === 'map' ? { kind, userKey: userKey.map(fieldOfText), ...rows } : { kind, ...rows }
+  return kind === 'map' || kind === 'slots' ? { kind, userKey: userKey.map(fieldOfText), ...rows } : { kind, ...rows }
 }
 
 function fieldOfText(text: FieldText): Field {
@@ -151,7 +155,9 @@ function checkTable(shape: StateShape, table: TableHeader): void {
     throw incompatible(
       `there is a table ${table.name} in it, the operator now has only ${Object.keys(shape.tables).join(', ')}`,
     )
-  checkSame(`table ${table.name}`, describeTable(table), describeTable(tableText(now)))
+  // slots were kept in maps once
+  const written = now.kind === 'slots' && table.kind === 'map' ? { ...table, kind: now.kind } : table
+  checkSame(`table ${table.name}`, describeTable(written), describeTable(tableText(now)))
 }
 
 function checkSame(what: string, written: string, now: string): void {
@@ -185,7 +191,7 @@ function tableText(shape: TableShape): TableText {
     timed: shape.ttlMs !== undefined,
     ...(shape.keyIn === undefined ? {} : { keyIn: shape.keyIn }),
   }
-  return shape.kind === 'map' ? { ...rows, userKey: shape.userKey.map(fieldText) } : rows
+  return shape.kind === 'map' || shape.kind === 'slots' ? { ...rows, userKey: shape.userKey.map(fieldText) } : rows
 }
 
 function describeTable(table: TableText): string {

@@ -2,9 +2,9 @@ import { compileKeyCodec } from '../codegen/keys/key-codec.ts'
 import type { StateKey } from '../memory/state-key.ts'
 import type { Field, Row } from '../model/schema.ts'
 import type { Timestamp } from '../model/time.ts'
-import { LogMaps } from './map-table.ts'
+import { LogStateStore } from './log-state-store.ts'
 import { shapeOfBlock } from './state-block.ts'
-import { createStateStore, type StateShape, type TableShape } from './state-store.ts'
+import type { StateShape, TableShape } from './state-store.ts'
 
 /** Fields and the row that has them: what a value means is in the fields. */
 export interface TypedRow {
@@ -36,7 +36,7 @@ export function tableEntries(group: number, blocks: readonly Uint8Array[]): Stat
     key: shapes[0]?.key ?? [],
     tables: Object.assign({}, ...shapes.map(({ tables }) => tables)) as StateShape['tables'],
   }
-  const store = createStateStore(shape, { maxParallelism: group + 1, now: () => 0 })
+  const store = new LogStateStore(shape, { maxParallelism: group + 1, now: () => 0 })
   for (const block of blocks) store.restore(group, block)
   store.restored()
   const keyOf = rowOf(shape.key)
@@ -54,10 +54,8 @@ export function tableEntries(group: number, blocks: readonly Uint8Array[]): Stat
   return entries
 }
 
-type Store = ReturnType<typeof createStateStore>
-
 function visitRows(
-  store: Store,
+  store: LogStateStore,
   table: string,
   group: number,
   shape: Exclude<TableShape, { kind: 'timers' }>,
@@ -75,13 +73,13 @@ function visitRows(
         for (const row of rows) add(key, { value: { fields, row } })
       })
       break
-    case 'map': {
+    case 'map':
+    case 'slots': {
       const memberOf = rowOf(shape.userKey)
-      const map = store.map(table)
-      if (map instanceof LogMaps)
-        map.each(group, (key, userKey, row) => {
-          add(key, { member: memberOf(userKey), value: { fields, row } })
-        })
+      const rows = shape.kind === 'map' ? store.map(table) : store.slots(table)
+      rows.each(group, (key, userKey, row) => {
+        add(key, { member: memberOf(userKey), value: { fields, row } })
+      })
     }
   }
 }

@@ -30,6 +30,11 @@ export type TableShape =
   | ({ kind: 'list' } & RowsShape)
   /** Rows under a second key; `userKey` names the fields of it. */
   | ({ kind: 'map'; userKey: readonly Field[] } & RowsShape)
+  /**
+   * Rows under a number beside the key, without an order: an operator that knows where they lie finds them by
+   * `LogStateStore.records`.
+   */
+  | ({ kind: 'slots'; userKey: readonly Field[] } & RowsShape)
   | { kind: 'timers' }
 
 /**

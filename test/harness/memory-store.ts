@@ -9,13 +9,13 @@ export class MemoryStore implements Store {
   }
 
   put(path: string, bytes: Uint8Array): Promise<void> {
-    this.objects.set(path, bytes)
+    this.objects.set(path, new Uint8Array(bytes))
     return Promise.resolve()
   }
 
   createIfAbsent(path: string, bytes: Uint8Array): Promise<'created' | 'exists'> {
     if (this.objects.has(path)) return Promise.resolve('exists')
-    this.objects.set(path, bytes)
+    this.objects.set(path, new Uint8Array(bytes))
     return Promise.resolve('created')
   }
 

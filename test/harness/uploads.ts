@@ -38,7 +38,8 @@ export class Uploads<T> {
     const { frozen, expected, reading, blocks, read } = this.#current
     const block = blocks.next()
     if (block.done !== true) {
-      read.push(block.value)
+      const [group, bytes] = block.value
+      read.push([group, new Uint8Array(bytes)])
       return true
     }
     const bytes = read.reduce((sum, [, of]) => sum + of.length, 0)

@@ -4,7 +4,7 @@ import type { FrozenState, GroupState, SnapshotExtent } from '../../runtime/mode
 export function wholeBlocks(state: { freeze(extent: SnapshotExtent): FrozenState } | undefined): GroupState[] {
   const frozen = state?.freeze('whole')
   if (frozen === undefined) return []
-  const blocks = [...frozen.read().blocks]
+  const blocks = Array.from(frozen.read().blocks, ([group, bytes]): GroupState => [group, new Uint8Array(bytes)])
   frozen.release()
   return blocks
 }

@@ -4,59 +4,94 @@ import { isKeptAsText, storageOf } from '../../model/type-traits.ts'
 import { type Code, joined, js, NOTHING } from '../emitter.ts'
 import { columnNames, openColumn, readValue, valueName } from '../rows/column-values.ts'
 import { LOCATE, type RecordEmitter } from './record-emitter.ts'
+import type { RankedLoop } from './record-loops.ts'
 
 /**
- * The functions of the loop `ranked`, over the rows of rankings: under a key that is a number each has a slot. Texts are
- * copied as bytes, from the columns of a batch to records and from records to the columns of another.
+ * The functions of the loop `ranked`, over the rows of rankings. Texts of columns are copied as bytes, from a batch to
+ * records and from records to another batch.
  */
-export function rankedFunctions(plain: RecordEmitter): Code {
+export function rankedFunctions(plain: RecordEmitter, { from }: RankedLoop): Code {
+  return js`
+    ${from === 'columns' ? enterFunctions(plain) : NOTHING}
+    ${putFunction(plain)}
+    ${promoteFunction(plain)}
+    ${giveFunction(plain)}
+    const loop = { put, promote, give${from === 'columns' ? js`, open, enter` : NOTHING} }`
+}
+
+function enterFunctions(plain: RecordEmitter): Code {
   const { fields } = plain.spec.schema
   const emitter = plain.withFields((field) => valueName(fields.indexOf(field)))
   const fill = emitter.fillBytes(js`${VALUE}`)
   return js`
     let ${fields.flatMap((field, place) => columnNames(field, place))}
-    const found = new Int32Array(1024)
-    function copyBytes(bytes, from, length, into, to) {
-      if (length > 64) into.set(bytes.subarray(from, from + length), to)
-      else for (let k = 0; k < length; k++) into[to + k] = bytes[from + k]
-    }
+    ${textFields(emitter).map((_, j) => js`let view${j}`)}
+    ${COPY_BYTES}
     function open(columns) {
       ${fields.map((field, place) => openColumn(field, place))}
+      ${textFields(emitter).map((field, j) => js`view${j} = viewOf(bytes${fields.indexOf(field)})`)}
     }
-    function enter(g, k0, u0, row, seq) {
+    function enter(g, a, u0, row) {
       ${fields.map((field, place) => readValue(field, place, js`row`))}
       ${declareTexts(emitter)}
       ${hasLongText(emitter)}
+      ${(emitter.layout.keyFields ?? []).map((field, index) => js`const k${index} = ${valueName(fields.indexOf(field))}`)}
       ${emitter.hash()}
-      ${emitter.room()}
-      ${emitter.probe()}
-      ${emitter.promote()}
       ${emitter.measureBytes()}
-      if (a !== 0) {
-        ${LOCATE}
-        const units = head & UNITS
-        seq = ${emitter.numberAt('seq')}
+      if (a !== 0) ${emitter.supersede(js`
         // over the old record where it fits and no barrier has passed, as put does
-        if ((a & 32767) << 3 >= arena.frozen[segment] && bytes <= units * 8 && units * 4 <= bytes) {
+        if ((a & 32767) << 3 >= arena.frozen[oldSegment] && bytes <= oldUnits * 8 && oldUnits * 4 <= bytes) {
+          const segment = oldSegment, start = oldStart, units = oldUnits
           ${fill}
-          return 0
-        }
-        arena.kill(segment, units === 0 ? arena.end[segment] : units * 8)
-      }
+          return a
+        }`)}
       ${emitter.placeBytes()}
-      {
-        ${fill}
-      }
-      if (a === 0) {
-        g.n++
-        index[i] = h
-      }
-      ${emitter.commit()}
-      if (arena.debt) arena.maintain()
-      return a === 0 ? 1 : 0
+      ${fill}
+      arena.end[segment] = offset + bytes
+      return segment << 15 | offset >> 3
+    }`
+}
+
+/** Copies bytes that are ASCII: no number that they make is one that a copy would change. */
+const COPY_BYTES = js`
+  function viewOf({ buffer, byteOffset, byteLength }) {
+    return new DataView(buffer, byteOffset, byteLength)
+  }
+  function copyBytes(bytes, view, from, length, into, target, to) {
+    if (length < 8) {
+      for (let k = 0; k < length; k++) into[to + k] = bytes[from + k]
+      return
     }
-    ${giveFunction(emitter)}
-    const loop = { open, enter, give }`
+    const last = length - 8
+    for (let k = 0; k < last; k += 8) target.setFloat64(to + k, view.getFloat64(from + k, true), true)
+    target.setFloat64(to + last, view.getFloat64(from + last, true), true)
+  }`
+
+function putFunction(emitter: RecordEmitter): Code {
+  return js`
+    function put(g, a, u0, r) {
+      ${emitter.keyFromRow()}
+      ${emitter.hash()}
+      ${emitter.write(js`${VALUE}`, js`0`)}
+      if (a !== 0) ${emitter.supersede(emitter.overwrite(js`return a`))}
+      arena.end[segment] = offset + bytes
+      return segment << 15 | offset >> 3
+    }`
+}
+
+function promoteFunction(emitter: RecordEmitter): Code {
+  return js`
+    function promote(g, addresses, first, end) {
+      let moved = false
+      ${emitter.eachCold(js`
+        for (let j = first; j < end; j++) {
+          const a = addresses[j]
+          if (a === 0 || arena.base[a >>> 15] >= 0) continue
+          addresses[j] = arena.promote(g, a)
+          moved = true
+        }`)}
+      return moved
+    }`
 }
 
 function textFields({ layout }: RecordEmitter): Field[] {
@@ -74,10 +109,10 @@ function declareTexts(emitter: RecordEmitter): Code[] {
 /** Such a row has to be written in another way. */
 function hasLongText(emitter: RecordEmitter): Code {
   const tests = textFields(emitter).map((_, j) => js`length${j} > 65535`)
-  return tests.length === 0 ? NOTHING : js`if (${joined(tests, ' || ')}) return -1`
+  return tests.length === 0 ? NOTHING : js`if (${joined(tests, ' || ')}) return 0`
 }
 
-/** Finds all records first, so that their cache misses overlap. */
+/** Looks at all records first, so that their cache misses overlap. */
 function giveFunction(emitter: RecordEmitter): Code {
   const { fields } = emitter.spec.schema
   const numeric = fields.filter((field) => !isKeptAsText(field))
@@ -86,14 +121,10 @@ function giveFunction(emitter: RecordEmitter): Code {
     return js`const out${place} = ${storageOf(field) === 'bit' ? js`out.bits(${place})` : js`out.numbers(${place})`}`
   }
   return js`
-    function give(g, k0, slots, first, end, out) {
+    function give(addresses, first, end, out) {
       for (let j = first; j < end; j++) {
-        const u0 = slots[j]
-        ${emitter.hash()}
-        ${emitter.probe()}
+        const a = addresses[j]
         if (a === 0) return -1
-        ${emitter.promote()}
-        found[j - first] = a
         ${LOCATE}
         if ((head & ${ONE_BYTE | BOXED}) !== ${ONE_BYTE}) return 0
       }
@@ -101,7 +132,7 @@ function giveFunction(emitter: RecordEmitter): Code {
       const ranks = out.numbers(${fields.length})
       let n = out.count
       for (let j = first; j < end; j++, n++) {
-        const a = found[j - first]
+        const a = addresses[j]
         ${LOCATE}
         ${numeric.map((field) => giveNumber(emitter, field, fields.indexOf(field)))}
         ${giveTexts(emitter)}

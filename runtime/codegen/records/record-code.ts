@@ -1,6 +1,6 @@
 import type { Row } from '../../model/schema.ts'
 import { compileKeyCodec } from '../keys/key-codec.ts'
-import type { StateKey } from '../../memory/state-key.ts'
+import { isPlainKey, type StateKey } from '../../memory/state-key.ts'
 import { compile, joined, js, NOTHING, type Code } from '../emitter.ts'
 import { HASH_HELPERS } from '../keys/key-hash.ts'
 import type { RecordArena } from '../../memory/arena/record-arena.ts'
@@ -42,7 +42,7 @@ export interface RecordCode {
 }
 
 const HELPERS = js`
-  const INTS = arena.i32, DOUBLES = arena.f64, BUFFERS = arena.buffer
+  const INTS = arena.i32, DOUBLES = arena.f64, BUFFERS = arena.buffer, VIEWS = arena.view
   function boxOf(segment, start) {
     const b = (start << 2) + FIXED
     return JSON.parse(BUFFERS[segment].utf8Slice(b, b + INTS[segment][start + LENGTHS]))
@@ -174,19 +174,8 @@ function touchFunction(emitter: RecordEmitter): Code {
     }`
 }
 
-/**
- * Always encoded at the log's end first, for only then its bytes are known; then over the old record where it fits
- * and no barrier has passed. The old record keeps its size, so a row of less than half of it is written behind instead:
- * else every record would end as large as its key's largest row.
- */
+/** Always encoded at the log's end first, for only then its bytes are known. */
 function putFunction(emitter: RecordEmitter): Code {
-  const overwrite = js`
-    if ((a & 32767) << 3 >= arena.frozen[oldSegment] && units !== 0 && units <= oldUnits && oldUnits <= units * 2) {
-      const head = ints[start] & ~UNITS | oldUnits
-      for (let c = 1; c < units * 2; c++) oldInts[oldStart + c] = ints[start + c]
-      oldInts[oldStart] = head
-      return
-    }`
   return js`
     function put(g, key, user, r, at, seq) {
       ${emitter.keyFromParameters()}
@@ -197,7 +186,7 @@ function putFunction(emitter: RecordEmitter): Code {
       if (a === 0) {
         g.n++
         index[i] = h
-      } else ${emitter.supersede(overwrite)}
+      } else ${emitter.supersede(emitter.overwrite(js`return`))}
       ${emitter.commit()}
       if (arena.debt) arena.maintain()
     }`
@@ -232,6 +221,14 @@ function partFunctions(emitter: RecordEmitter): Code {
   const user =
     spec.user === undefined ? js`0` : spec.user === 'number' ? emitter.numberAt('user') : emitter.textAt('user')
   const ownKey = (): Code => (keyKind === 'number' ? emitter.numberAt('key') : emitter.textAt('key'))
+  const keyInRow = isPlainKey(keyFields ?? [])
+    ? js`
+        function key(a) {
+          ${emitter.locate()}
+          ${emitter.keyFromRecord()}
+          return k0
+        }`
+    : js`function key(a) { return keys.of(row(a)) }`
   const lengths = joined(
     texts.map((_, j) => emitter.lengthAt(j)),
     ' + ',
@@ -243,7 +240,7 @@ function partFunctions(emitter: RecordEmitter): Code {
     ${part(js`at`, spec.timed ? emitter.numberAt('at') : js`0`)}
     ${part(js`seq`, spec.sequenced ? emitter.numberAt('seq') : js`0`)}
     ${part(js`user`, user)}
-    ${keyFields === undefined ? part(js`key`, ownKey()) : js`function key(a) { return keys.of(row(a)) }`}
+    ${keyFields === undefined ? part(js`key`, ownKey()) : keyInRow}
     function claims(a, bytes) {
       if (bytes < ${fixedBytes}) return -1
       ${emitter.locate()}

@@ -139,6 +139,26 @@ export class RecordEmitter {
       : kill
   }
 
+  /**
+   * For `supersede` behind `write`: statements that end by `done` with what was written over the old record, where it
+   * fits and no barrier has passed. The old record keeps its size, so a row of less than half of it is written behind
+   * instead: else every record would end as large as its key's largest row.
+   */
+  overwrite(done: Code): Code {
+    return js`
+      if ((a & 32767) << 3 >= arena.frozen[oldSegment] && units !== 0 && units <= oldUnits && oldUnits <= units * 2) {
+        const head = ints[start] & ~UNITS | oldUnits
+        for (let c = 1; c < units * 2; c++) oldInts[oldStart + c] = ints[start + c]
+        oldInts[oldStart] = head
+        ${done}
+      }`
+  }
+
+  /** Statements over records that may be on disk; nothing where none can be. */
+  eachCold(statements: Code): Code {
+    return this.#spills ? statements : NOTHING
+  }
+
   /** A look at record `a` of a batch, for its cache lines; `seen` keeps it from being optimized away. */
   look(seen: Code): Code {
     const isInMemory = this.#spills ? js`a !== 0 && arena.base[a >>> 15] >= 0` : js`a !== 0`
@@ -212,8 +232,8 @@ export class RecordEmitter {
   }
 
   /**
-   * Writes the record of `units` at `start` of `segment`. Its texts are ASCII: text j is the length<j> bytes of b<j> at
-   * from<j>, none longer than the layout can say.
+   * Writes the record of `units` at `start` of `segment`. Its texts are ASCII: text j is the length<j> bytes of b<j>, which is view<j>
+   * too, at from<j>, none longer than the layout can say.
    */
   fillBytes(kind: Code): Code {
     const { texts, numbers, bitsWord, bitsWords, lengthsWord } = this.layout
@@ -222,7 +242,7 @@ export class RecordEmitter {
       return js`ints[start + ${lengthsWord + word}] = ${word * 2 + 1 < texts.length ? js`${low} | ${high} << 16` : low}`
     })
     return js`
-      const ints = INTS[segment], doubles = DOUBLES[segment], into = BUFFERS[segment]
+      const ints = INTS[segment], doubles = DOUBLES[segment], into = BUFFERS[segment], target = VIEWS[segment]
       ints[start] = units | ${kind} << ${KIND_SHIFT} | ONE_BYTE
       ints[start + 1] = h
       ${[...numbers].map(([of, place]) => js`doubles[(start >> 1) + ${1 + place}] = ${this.#numberValue(of)}`)}
@@ -231,7 +251,7 @@ export class RecordEmitter {
       let to = (start << 2) + FIXED
       ${texts.map(
         (_, j) => js`
-          copyBytes(b${j}, from${j}, length${j}, into, to)
+          copyBytes(b${j}, view${j}, from${j}, length${j}, into, target, to)
           to += length${j}`,
       )}`
   }

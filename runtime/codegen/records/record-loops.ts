@@ -16,10 +16,21 @@ export type RecordLoop =
   /** Passes a row that is not older by `field` than the last of its key. The rows are the key and latestFields. */
   | { kind: 'latest'; field: Field }
   | RankLoop
-  /** Moves rows of rankings between columns and records. The table is a map by slot whose key is a number. */
-  | { kind: 'ranked' }
+  /**
+   * Moves rows of rankings between batches and records, which are found by their addresses. The rows carry their key and
+   * stand under it and a slot; with `columns` the key is a number, and rows may also come as columns.
+   */
+  | RankedLoop
 
-/** Keeps the `count` best values of `field`; the rows are those of rankFields. */
+export interface RankedLoop {
+  kind: 'ranked'
+  from: 'rows' | 'columns'
+}
+
+/**
+ * Keeps the `count` best values of `field`; the rows are those of rankFields. A slot is a small whole number, and the low
+ * word of its double is free: there it has a link, the address of its row. Links mean something in this process only.
+ */
 export interface RankLoop {
   kind: 'rank'
   field: Field
@@ -56,18 +67,33 @@ export interface LoopCode {
   ranked(): number
   /** The slot of the row at a place; that of the row which entered last is free to be written. */
   slot(place: number): number
+  /** Puts the links of the places from `first` on into the array, 0 where there is none, and returns where they end. */
+  links(first: number, into: Int32Array): number
+  /** The same of all places, also of those that are not ranked. */
+  allLinks(into: Int32Array): void
+  /** The link of the slot at a place is `address` from now on. */
+  link(place: number, address: number): void
+  /** The place with that link, or that has a link and that slot; also one behind those that are ranked; -1: none has. */
+  placeOfLink(address: number): number
+  placeOfSlot(slot: number): number
+  /** Takes the links out of a record that another process has written. */
+  unlink(record: number): void
   /** ranked: the columns that `enter` takes rows of; they hold rows of the table. */
   open(columns: Columns): void
   /**
-   * ranked: writes a row of the columns as the only one under key and slot, with `seq` where there was none before: 1
-   * then, else 0; -1, and nothing is written, when a text is too long for it.
+   * ranked: writes a row of the columns under a slot in the place of record `old`, 0 when there is none, and returns its
+   * address; 0, and nothing is written, when a text is too long for it. What debt it leaves is the caller's to pay.
    */
-  enter(group: RecordGroup, key: number, slot: number, row: number, seq: number): 0 | 1 | -1
+  enter(group: RecordGroup, old: number, slot: number, row: number): number
+  /** ranked: the same of a row that is an object, whatever its texts are. */
+  put(group: RecordGroup, old: number, slot: number, row: Row): number
+  /** ranked: brings the records at addresses[first..end) into memory; true when some have moved. 0 stands for none. */
+  promote(group: RecordGroup, addresses: Int32Array, first: number, end: number): boolean
   /**
-   * ranked: puts the rows in slots[first..end), at most 1024, with their places + 1 behind the rows of `out`. 0, and
-   * nothing is put, when one is not ASCII; -1 when one is not there.
+   * ranked: puts the rows at addresses[first..end), at most 1024 and in memory, with their places + 1 behind the rows of
+   * `out`. 0, and nothing is put, when one is not ASCII; -1 when one is not there.
    */
-  give(group: RecordGroup, key: number, slots: Int32Array, first: number, end: number, out: ColumnBatch): 0 | 1 | -1
+  give(addresses: Int32Array, first: number, end: number, out: ColumnBatch): 0 | 1 | -1
 }
 
 /** The fields of a latest table's rows beside its key, which is `key`: what orders the last row of each. */
@@ -102,7 +128,7 @@ function numberFields(prefix: string, count: number): Field[] {
 }
 
 export function loopFunctions(emitter: RecordEmitter, loop: RecordLoop): Code {
-  if (loop.kind === 'ranked') return rankedFunctions(emitter)
+  if (loop.kind === 'ranked') return rankedFunctions(emitter, loop)
   return loop.kind === 'rank' ? rankFunctions(emitter, loop) : keepFunction(emitter, loop)
 }
 
@@ -272,6 +298,7 @@ function rankFunctions(emitter: RecordEmitter, { field: by, count, order, slots 
   return js`
     const COUNT = ${at(RANK_COUNT)}, SLOTS = ${slots ? at(`${RANK_SLOTS}0`) : 0}, MOST = ${count}
     let entry = 0
+    ${slots && spec.timed ? js`const spare = new Float64Array(MOST)` : NOTHING}
     function offer(g, r0, at, since) {
       ${emitter.keyFromRow(js`r0`)}
       ${declareNumbers(by, js`r0${property(by.name)}`)}
@@ -301,10 +328,10 @@ function rankFunctions(emitter: RecordEmitter, { field: by, count, order, slots 
       ${LOCATE}
       const p = start >> 1
       let c = doubles[p + COUNT]
-      ${spec.timed ? js`if (${emitter.numberAt('at')} <= since) c = 0` : NOTHING}
+      ${spec.timed ? startAgain(emitter, slots) : NOTHING}
       let k = c
       while (k > 0 && ${beats(js`k - 1`)}) k--
-      ${slots ? js`const slot = c < MOST ? c : doubles[p + SLOTS + MOST - 1]` : NOTHING}
+      ${slots ? takeSlot(spec.timed) : NOTHING}
       if (c < MOST) c++
       for (let j = c - 1; j > k; j--) {
         ${values.map(({ from }) => js`doubles[p + ${from} + j] = doubles[p + ${from} + j - 1]`)}
@@ -324,12 +351,82 @@ function rankFunctions(emitter: RecordEmitter, { field: by, count, order, slots 
       ${LOCATE}
       return doubles[(start >> 1) + COUNT]
     }
+    ${slots ? slotFunctions(emitter) : NOTHING}
+    const loop = { offer, offerKey, select, ranked${slots ? js`, slot, links, allLinks, link, placeOfLink, placeOfSlot, unlink` : NOTHING} }`
+}
+
+/** Empties a ranking whose time is over. Its slots with their links stay behind, each in the place of its number. */
+function startAgain(emitter: RecordEmitter, slots: boolean): Code {
+  const sort = js`
+    for (let j = 0; j < c; j++) spare[doubles[p + SLOTS + j] | 0] = doubles[p + SLOTS + j]
+    for (let j = 0; j < c; j++) doubles[p + SLOTS + j] = spare[j]`
+  return js`
+    if (${emitter.numberAt('at')} <= since) {
+      ${slots ? sort : NOTHING}
+      c = 0
+    }`
+}
+
+/** Declares the slot, with its link, of a row that enters: of the row that leaves, one left behind, or a new one. */
+function takeSlot(timed: boolean): Code {
+  return js`
+    let slot = c
+    if (c === MOST) slot = doubles[p + SLOTS + MOST - 1]
+    ${timed ? js`else if (${linkAt(js`c`)} !== 0) slot = doubles[p + SLOTS + c]` : NOTHING}`
+}
+
+/** The low word of a slot's double. */
+function linkAt(place: Code): Code {
+  return js`ints[(p + SLOTS + ${place}) * 2]`
+}
+
+function slotFunctions(emitter: RecordEmitter): Code {
+  const ofEntry = js`
+    const a = entry
+    ${LOCATE}
+    const p = start >> 1`
+  return js`
     function slot(place) {
-      const a = entry
-      ${LOCATE}
-      return doubles[(start >> 1) + SLOTS + place]
+      ${ofEntry}
+      return doubles[p + SLOTS + place] | 0
     }
-    const loop = { offer, offerKey, select, ranked, slot }`
+    function links(first, into) {
+      ${ofEntry}
+      const end = doubles[p + COUNT]
+      for (let j = first; j < end; j++) into[j] = ${linkAt(js`j`)}
+      return end
+    }
+    function allLinks(into) {
+      ${ofEntry}
+      for (let j = 0; j < MOST; j++) into[j] = ${linkAt(js`j`)}
+    }
+    function link(place, address) {
+      ${ofEntry}
+      ${linkAt(js`place`)} = address
+    }
+    function placeOfLink(address) {
+      ${ofReading(emitter)}
+      for (let j = 0; j < MOST; j++) if (${linkAt(js`j`)} === address) return j
+      return -1
+    }
+    function placeOfSlot(slot) {
+      ${ofReading(emitter)}
+      for (let j = 0; j < MOST; j++) if (${linkAt(js`j`)} !== 0 && (doubles[p + SLOTS + j] | 0) === slot) return j
+      return -1
+    }
+    function unlink(a) {
+      ${LOCATE}
+      const p = start >> 1
+      for (let j = 0; j < MOST; j++) ${linkAt(js`j`)} = 0
+    }`
+}
+
+/** The entry's record, which may be on disk. */
+function ofReading(emitter: RecordEmitter): Code {
+  return js`
+    let a = entry
+    ${emitter.locate()}
+    const p = start >> 1`
 }
 
 /** A field of a fresh record: of the key its part, of the ranking nothing yet. */

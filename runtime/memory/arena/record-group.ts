@@ -19,6 +19,8 @@ export class RecordGroup implements Log {
   shift = 29
   /** Keys in the index. */
   n = 0
+  /** Records that are not in the index, for something else points at them. */
+  pointedAt = 0
   seg = 0
   readonly segs: number[] = []
   /** Writes since it began. */

@@ -9,6 +9,7 @@ export interface Slab {
   readonly i32: Int32Array
   readonly f64: Float64Array
   readonly buffer: Buffer
+  readonly view: DataView
 }
 
 /** Where a segment lies: the slab, and in words where it begins there. */
@@ -60,7 +61,12 @@ export class SegmentMemory {
 
 export function createSlab(bytes: number): Slab {
   const memory = new ArrayBuffer(bytes)
-  return { i32: new Int32Array(memory), f64: new Float64Array(memory), buffer: Buffer.from(memory) }
+  return {
+    i32: new Int32Array(memory),
+    f64: new Float64Array(memory),
+    buffer: Buffer.from(memory),
+    view: new DataView(memory),
+  }
 }
 
 export function powerOfTwo(least: number): number {

@@ -17,6 +17,7 @@ export class Segments {
   readonly i32: Int32Array[] = []
   readonly f64: Float64Array[] = []
   readonly buffer: Buffer[] = []
+  readonly view: DataView[] = []
   base = new Int32Array(64)
   size = new Int32Array(64)
   /** Bytes written. */
@@ -202,6 +203,7 @@ export class Segments {
     this.i32[id] = slab.i32
     this.f64[id] = slab.f64
     this.buffer[id] = slab.buffer
+    this.view[id] = slab.view
     this.base[id] = base
   }
 

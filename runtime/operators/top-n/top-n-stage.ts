@@ -1,6 +1,6 @@
 import { type Batch, BATCH_ROWS, type Columns } from '../../memory/batch.ts'
 import { ColumnBatch } from '../../memory/column-batch.ts'
-import { isNumberKey, type StateKey } from '../../memory/state-key.ts'
+import { isNumberKey } from '../../memory/state-key.ts'
 import type { KeyGrouper } from '../../codegen/contracts.ts'
 import { compileKeyCodec, type KeyCodec } from '../../codegen/keys/key-codec.ts'
 import { type ColumnGrouper, compileColumnGrouper, compileKeyGrouper } from '../../codegen/keys/key-grouper.ts'
@@ -15,19 +15,19 @@ import { fieldOf, fieldsOf, type Field, type Row } from '../../model/schema.ts'
 import type { Timestamp } from '../../model/time.ts'
 import type { TopNVerb } from '../../graph/verbs/top-n.ts'
 import { LogStateStore } from '../../state/log-state-store.ts'
-import type { LogMaps } from '../../state/map-table.ts'
 import type { TableShape } from '../../state/state-store.ts'
 import { emitBatches } from '../emit-batches.ts'
 import type { OperatorContext } from '../operator-context.ts'
 import { refuseUnordered } from '../order-field.ts'
 import type { OperatorStage, OperatorState } from '../stage.ts'
 import { storedState } from '../stored-state.ts'
+import { RankedRows } from './ranked-rows.ts'
 
 const SLOT: Field = { name: 'slot', type: 'long', nullable: false }
 
 /** The means of ranking the columns of a batch, where the key is one number and rows are ordered by another. */
 interface ColumnPath {
-  readonly rows: LogMaps
+  readonly rows: RankedRows
   readonly keyPlace: number
   readonly byPlace: number
   readonly grouper: ColumnGrouper
@@ -42,7 +42,7 @@ export function createTopNStage(verb: TopNVerb, context: OperatorContext): Opera
  * The n best rows of each key, of equal ones the earlier first (Flink's AppendOnlyTopNFunction). Without ranks a
  * row that enters is put out; with ranks also every row that it moves down, so that what comes out is a stream of
  * upserts by key and rank. Per key one record of the values (and slots) from best to worst decides; most rows touch
- * nothing else. With ranks the rows lie under key and slot: the row that enters takes the slot of the one that leaves.
+ * nothing else. With ranks the rows are kept too: the row that enters takes the slot of the one that leaves.
  */
 class TopNStage implements OperatorStage {
   readonly state: OperatorState
@@ -51,15 +51,13 @@ class TopNStage implements OperatorStage {
   readonly #by: Field
   readonly #places: RecordTable
   readonly #loop: LoopCode
-  readonly #rows: LogMaps | undefined
+  readonly #rows: RankedRows | undefined
   readonly #columns: ColumnPath | undefined
   readonly #keys: KeyCodec
   readonly #withRank: (row: Row, rank: number) => Row
   readonly #grouper: KeyGrouper
   readonly #groups = new Uint16Array(BATCH_ROWS)
   readonly #ttlMs: number | undefined
-  /** Slots of the ranking at hand. */
-  readonly #slots: Int32Array
 
   constructor(verb: TopNVerb, context: OperatorContext) {
     const {
@@ -85,8 +83,9 @@ class TopNStage implements OperatorStage {
       ...(ttlMs === undefined ? {} : { ttlMs }),
     }
     const rows: TableShape = {
-      kind: 'map',
+      kind: 'slots',
       userKey: [SLOT],
+      keyIn,
       schema: input.schema,
       rowClass: compileRowClass(input.schema),
     }
@@ -94,7 +93,7 @@ class TopNStage implements OperatorStage {
     const store = new LogStateStore(
       { key, tables: { places, ...(slots ? { rows } : {}) } },
       { maxParallelism, spill, now: () => clock.now() },
-      { places: loop, ...(slots && isNumber ? { rows: { kind: 'ranked' } } : {}) },
+      { places: loop, ...(slots ? { rows: { kind: 'ranked', from: isNumber ? 'columns' : 'rows' } } : {}) },
     )
     this.state = storedState(store)
     this.#store = store
@@ -102,12 +101,13 @@ class TopNStage implements OperatorStage {
     this.#by = by
     this.#places = store.records('places')
     this.#loop = this.#places.code.loop as LoopCode
-    this.#rows = slots ? store.map('rows') : undefined
+    this.#rows = slots
+      ? new RankedRows(this.#places, store.records('rows'), count, spill === undefined ? 'in memory' : 'on disk too')
+      : undefined
     this.#keys = compileKeyCodec(key)
     this.#withRank = slots ? compileRankRow(input.schema, output.rowClass) : (row) => row
     this.#grouper = compileKeyGrouper(key, maxParallelism)
     this.#ttlMs = ttlMs
-    this.#slots = new Int32Array(count)
     const [keyField] = key
     if (this.#rows !== undefined && isNumber && keyField !== undefined && !isOrderedByDigits(by))
       this.#columns = {
@@ -165,7 +165,7 @@ class TopNStage implements OperatorStage {
   #sweep(group: number, since: number): void {
     if (this.#ttlMs !== undefined)
       this.#places.sweep(group, since, (a) => {
-        this.#rows?.clear(group, this.#places.code.key(a))
+        this.#rows?.clear(group, a)
       })
   }
 
@@ -184,24 +184,27 @@ class TopNStage implements OperatorStage {
       const key = keys[i] as number
       const place = this.#loop.offerKey(this.#places.groupAt(group), key, values[i] as number, now, since)
       if (place >= 0) {
-        const end = this.#noteSlots(place)
-        const slot = this.#slots[place] as number
-        if (!rows.enter(group, key, slot, i)) rows.set(group, key, slot, batch.rows()[i] as Row)
-        for (let first = place; first < end; ) {
-          if (out.count === BATCH_ROWS) await this.#flush(out)
-          const until = Math.min(end, first + BATCH_ROWS - out.count)
-          const given = rows.give(group, key, this.#slots, first, until, out)
-          if (given < 0) throw this.#lost(first, until)
-          if (given === 0) {
-            await this.#flush(out)
-            await this.#putRows(rows, { group, key }, first, until)
-          }
-          first = until
-        }
+        rows.enter(group, key, place, batch, i)
+        await this.#put(rows, place, out)
       }
       this.#sweep(group, since)
     }
     await this.#flush(out)
+  }
+
+  /** Puts out the rows of the ranking at hand from a place on. */
+  async #put(rows: RankedRows, place: number, out: ColumnBatch): Promise<void> {
+    for (let first = place; first < rows.end; ) {
+      if (out.count === BATCH_ROWS) await this.#flush(out)
+      const until = Math.min(rows.end, first + BATCH_ROWS - out.count)
+      const given = rows.give(first, until, out)
+      if (given < 0) throw this.#lost(first, until)
+      if (given === 0) {
+        await this.#flush(out)
+        await emitBatches(this.#context.next, this.#rankedRows(rows, first, until))
+      }
+      first = until
+    }
   }
 
   async #flush(out: ColumnBatch): Promise<void> {
@@ -209,30 +212,15 @@ class TopNStage implements OperatorStage {
     out.clear()
   }
 
-  /** Rows whose texts are not ASCII. */
-  async #putRows(
-    rows: LogMaps,
-    { group, key }: { group: number; key: number },
-    first: number,
-    end: number,
-  ): Promise<void> {
-    const out: Row[] = []
-    for (let i = first; i < end; i++) out.push(this.#rankedRow(rows, group, key, i))
-    await emitBatches(this.#context.next, out)
-  }
-
-  /** Takes down the slots of the ranking at hand from a place on: writing may move it. Returns where it ends. */
-  #noteSlots(place: number): number {
-    const { ranked, slot } = this.#loop
-    const end = ranked()
-    for (let i = place; i < end; i++) this.#slots[i] = slot(i)
-    return end
-  }
-
-  #rankedRow(rows: LogMaps, group: number, key: StateKey, place: number): Row {
-    const row = rows.get(group, key, this.#slots[place] ?? 0)
-    if (row === undefined) throw this.#lost(place, place + 1)
-    return this.#withRank(row, place + 1)
+  /** The rows at places of the ranking at hand. */
+  #rankedRows(rows: RankedRows, first: number, end: number): Row[] {
+    const ranked: Row[] = []
+    for (let place = first; place < end; place++) {
+      const row = rows.row(place)
+      if (row === undefined) throw this.#lost(place, place + 1)
+      ranked.push(this.#withRank(row, place + 1))
+    }
+    return ranked
   }
 
   #lost(first: number, end: number): MillraceError {
@@ -242,11 +230,8 @@ class TopNStage implements OperatorStage {
   }
 
   /** Stores a row that was ranked and puts it out with all behind it. */
-  #enter(rows: LogMaps, row: Row, group: number, place: number, out: Row[]): void {
-    const end = this.#noteSlots(place)
-    const key = this.#keys.of(row)
-    rows.set(group, key, this.#slots[place] ?? 0, row)
-    out.push(this.#withRank(row, place + 1))
-    for (let i = place + 1; i < end; i++) out.push(this.#rankedRow(rows, group, key, i))
+  #enter(rows: RankedRows, row: Row, group: number, place: number, out: Row[]): void {
+    rows.enterRow(group, this.#keys.of(row), place, row)
+    out.push(...this.#rankedRows(rows, place, rows.end))
   }
 }

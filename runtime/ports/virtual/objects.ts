@@ -40,7 +40,7 @@ export class VirtualObjects {
     const call = <T>(path: string, act: () => T): Promise<T> => this.#call(owner, path, act)
     const clock = this.#world.clockOf(owner)
     const keep = (path: string, bytes: Uint8Array): void => {
-      this.objects.set(path, { bytes: bytes.slice(), modifiedMs: clock.now(), version: `v${this.#kept++}` })
+      this.objects.set(path, { bytes: new Uint8Array(bytes), modifiedMs: clock.now(), version: `v${this.#kept++}` })
     }
     return {
       list: (prefix, after = '') => eachOf(call(prefix, () => this.#listed(prefix, after))),
@@ -65,7 +65,7 @@ export class VirtualObjects {
           const chunks: Uint8Array[] = []
           this.#uploads.set(token, { path, chunks })
           return {
-            write: (bytes) => call(path, () => void chunks.push(bytes.slice())),
+            write: (bytes) => call(path, () => void chunks.push(new Uint8Array(bytes))),
             prepare: () => call(path, () => ({ path, sizeBytes: Buffer.concat(chunks).length, token })),
             discard: () => call(path, () => void this.#uploads.delete(token)),
           }

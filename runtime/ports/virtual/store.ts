@@ -27,12 +27,12 @@ export class VirtualStore {
       get: (path) => call(path, () => this.objects.get(path)),
       put: (path, bytes) =>
         call(path, () => {
-          this.objects.set(path, bytes.slice())
+          this.objects.set(path, new Uint8Array(bytes))
         }),
       createIfAbsent: (path, bytes) =>
         call(path, () => {
           if (this.objects.has(path)) return 'exists' as const
-          this.objects.set(path, bytes.slice())
+          this.objects.set(path, new Uint8Array(bytes))
           this.onCreated(path, bytes)
           return 'created' as const
         }),

@@ -127,6 +127,7 @@ function createTable(shape: TableShape, now: Now): PlainTable {
     case 'list':
       return new PlainLists(shape.ttlMs ?? Infinity, now)
     case 'map':
+    case 'slots':
       return new PlainMaps(shape.ttlMs ?? Infinity, now)
     case 'timers':
       return new PlainTimers()

@@ -28,7 +28,7 @@ const VERBS = {
 } as const
 
 const bytesOf = (blocks: Iterable<GroupState>): [number, string][] =>
-  [...blocks].map(([group, bytes]) => [group, Buffer.from(bytes).toString('base64')])
+  Array.from(blocks, ([group, bytes]) => [group, Buffer.from(bytes).toString('base64')])
 
 describe('what an operator froze', () => {
   test.each(Object.entries(VERBS))(

@@ -153,3 +153,33 @@ test('what only the code of the job could tell is refused with a reason', async 
     ),
   ).rejects.toMatchObject({ code: 'STATE_UNREADABLE' })
 })
+
+test('of a ranking every row that is kept is read under its key, and none that has left', async () => {
+  const graph = bedGraph({
+    graph: [
+      { id: 'in', source: 'list', schema: { id: 'long', price: 'long', name: 'string' } },
+      { id: 'op', from: 'in', keyBy: 'id', topN: { limit: 2, by: 'price', rank: 'place' } },
+      { id: 'out', from: 'op', sink: 'console' },
+    ],
+  })
+  const bed = new OperatorBed(graph, 'op')
+  const row = (id: number, price: number): Row => ({ id, price, name: `${id} at ${price}` })
+  await bed.process([row(1, 10), row(1, 30), row(2, 5)])
+  await bed.process([row(1, 20), row(2, 7), row(2, 6)])
+  const entries: StateEntry[] = []
+  for (const [group, blocks] of Map.groupBy(wholeBlocks(bed.stage.state), ([of]) => of)) {
+    const bytes = blocks.map(([, block]) => block)
+    entries.push(...(await stateEntries(undefined, group, bytes, new ManualClock())))
+  }
+  expect(
+    entries
+      .filter(({ table }) => table === 'rows')
+      .map(({ key, value }) => [key?.row['id'], value?.row['name']])
+      .sort(),
+  ).toEqual([
+    [1, '1 at 20'],
+    [1, '1 at 30'],
+    [2, '2 at 6'],
+    [2, '2 at 7'],
+  ])
+})

@@ -8,7 +8,6 @@ import {
   takeStep,
   takeSteps,
 } from '../../../harness/checkpoint-steps.ts'
-import { ManualClock } from '../../../harness/manual-clock.ts'
 import { aroundOperator, OperatorBed } from '../../../harness/operator-bed.ts'
 import { OperatorSlots } from '../../../harness/operator-slots.ts'
 import { PlainTopN } from '../../../harness/plain/plain-keyed.ts'
@@ -61,6 +60,15 @@ function byKey(rows: readonly Row[], keyBy: readonly string[]): Record<string, R
   return keys
 }
 
+/** A whole number below what it is asked for, the same in every run. */
+function seededDice(seed: number): (below: number) => number {
+  let state = seed
+  return (below) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    return Math.floor((state / 2 ** 32) * below)
+  }
+}
+
 describe('topN', () => {
   test.each([
     ['desc', {}],
@@ -108,6 +116,58 @@ describe('topN', () => {
         ),
         { numRuns: 40 },
       )
+    },
+  )
+
+  test.each([
+    ['b', {}, undefined],
+    ['b', {}, '32Ki'],
+    ['b', { ttl: '40ms' }, undefined],
+    ['b', { ttl: '40ms' }, '32Ki'],
+    ['a', {}, undefined],
+    [['a', 'b'], { ttl: '40ms' }, '32Ki'],
+  ])(
+    'when most rows that were kept for keys by %j with %j have left, those that are ranked are found where they have moved to (memory %s)',
+    async (keyBy, more, memory) => {
+      const keys = typeof keyBy === 'string' ? [keyBy] : keyBy
+      const schema = { a: 'string', b: 'long', price: 'double', text: 'string', n: 'long' }
+      const graph = aroundOperator(
+        schema,
+        { keyBy, topN: { limit: 5, by: 'price', rank: 'place', ...more } },
+        { memory, maxParallelism: 4 },
+      )
+      const slots = new OperatorSlots(graph, 'op', 2)
+      const plain = new PlainTopN({
+        n: 5,
+        by: 'price',
+        order: 'desc',
+        rank: 'place',
+        ...('ttl' in more ? { ttlMs: 40 } : {}),
+      })
+      const dice = seededDice(7)
+      for (let n = 0, kept = 0; n < 400; n++) {
+        const rows = Array.from({ length: 12 }, (_, i): Row => {
+          const id = dice(n % 20 < 10 ? 9 : 3)
+          const text = 'x'.repeat(dice(300))
+          return {
+            a: `key ${id}`,
+            b: id,
+            price: n * 10 + dice(100),
+            text: dice(20) === 0 ? `${text}日` : text,
+            n: kept + i,
+          }
+        })
+        kept += rows.length
+        await slots.advance(dice(20))
+        const expected = rows.flatMap((row) => plain.take(keyOf(row, keys), row, slots.clock.now()))
+        await slots.process(rows)
+        expect(byKey(slots.take(), keys)).toEqual(byKey(expected, keys))
+        if (dice(3) === 0) await slots.freeze(dice(2) === 0 ? 'changes' : 'appended')
+        slots.read(dice(4))
+        if (dice(8) === 0) await slots.rescale(1 + dice(3), 'changes')
+      }
+      const bytes = slots.beds.reduce((sum, bed) => sum + (bed.stage.state?.memory?.().residentBytes ?? 0), 0)
+      expect(bytes).toBeLessThan(1 << 19)
     },
   )
 
@@ -174,21 +234,25 @@ describe('topN', () => {
     )
   })
 
-  test('when keys come and their time to live ends, rankings and rows go', async () => {
-    const clock = new ManualClock()
-    const bed = new OperatorBed(
+  test.each([
+    ['straight through', 0],
+    ['over a checkpoint that is restored', 100],
+  ])('when keys come and their time to live ends, rankings and rows go, %s', async (_, restoredAt) => {
+    const slots = new OperatorSlots(
       aroundOperator(
         { id: 'long', v: 'long' },
-        { keyBy: 'id', topN: { limit: 2, by: 'v', rank: 'place', ttl: '100ms' } },
+        { keyBy: 'id', topN: { limit: 2, by: 'v', rank: 'place', ttl: '500ms' } },
+        { maxParallelism: 4 },
       ),
       'op',
-      { clock },
+      1,
     )
-    for (let n = 0; n < 200; n++) {
-      await bed.process(Array.from({ length: 50 }, (_, i) => ({ id: n * 50 + i, v: i })))
-      await clock.advance(10)
+    for (let n = 1; n <= 400; n++) {
+      await slots.process(Array.from({ length: 50 }, (_row, i) => ({ id: n * 50 + i, v: i })))
+      await slots.advance(10)
+      if (n === restoredAt) await slots.rescale(1)
     }
-    expect(bed.stage.state?.size()).toBeLessThan(8000)
+    expect(slots.size()).toBeLessThan(9000)
   })
 })
 

@@ -22,7 +22,7 @@ class Files {
   write(store: StateStore, extent: SnapshotExtent): StateFile[] {
     const frozen = store.freeze(extent)
     const { kept, blocks } = frozen.read()
-    const read = [...blocks].map(([group, bytes]) => [group, Buffer.from(bytes)] as const)
+    const read = Array.from(blocks, ([group, bytes]) => [group, Buffer.from(bytes)] as const)
     const path = `file ${this.#bytesOf.size}`
     this.#bytesOf.set(path, Buffer.concat(read.map(([, bytes]) => bytes)))
     let offset = 0

@@ -23,7 +23,7 @@ function hashString(s) {
   for (let i = 0, n = s.length; i < n; i++) h = Math.imul(h ^ s.charCodeAt(i), 0x01000193)
   return mix32(h)
 }
-const INTS = arena.i32, DOUBLES = arena.f64, BUFFERS = arena.buffer
+const INTS = arena.i32, DOUBLES = arena.f64, BUFFERS = arena.buffer, VIEWS = arena.view
 function boxOf(segment, start) {
   const b = (start << 2) + FIXED
   return JSON.parse(BUFFERS[segment].utf8Slice(b, b + INTS[segment][start + LENGTHS]))
@@ -167,7 +167,12 @@ function user(a) {
   const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
   return 0
 }
-function key(a) { return keys.of(row(a)) }
+function key(a) {
+  const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
+  const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
+  const k0 = doubles[(start >> 1) + 1]
+  return k0
+}
 function claims(a, bytes) {
   if (bytes < 16) return -1
   const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]

@@ -23,7 +23,7 @@ function hashString(s) {
   for (let i = 0, n = s.length; i < n; i++) h = Math.imul(h ^ s.charCodeAt(i), 0x01000193)
   return mix32(h)
 }
-const INTS = arena.i32, DOUBLES = arena.f64, BUFFERS = arena.buffer
+const INTS = arena.i32, DOUBLES = arena.f64, BUFFERS = arena.buffer, VIEWS = arena.view
 function boxOf(segment, start) {
   const b = (start << 2) + FIXED
   return JSON.parse(BUFFERS[segment].utf8Slice(b, b + INTS[segment][start + LENGTHS]))
@@ -205,7 +205,7 @@ function hashString(s) {
   for (let i = 0, n = s.length; i < n; i++) h = Math.imul(h ^ s.charCodeAt(i), 0x01000193)
   return mix32(h)
 }
-const INTS = arena.i32, DOUBLES = arena.f64, BUFFERS = arena.buffer
+const INTS = arena.i32, DOUBLES = arena.f64, BUFFERS = arena.buffer, VIEWS = arena.view
 function boxOf(segment, start) {
   const b = (start << 2) + FIXED
   return JSON.parse(BUFFERS[segment].utf8Slice(b, b + INTS[segment][start + LENGTHS]))
@@ -467,7 +467,7 @@ function hashString(s) {
   for (let i = 0, n = s.length; i < n; i++) h = Math.imul(h ^ s.charCodeAt(i), 0x01000193)
   return mix32(h)
 }
-const INTS = arena.i32, DOUBLES = arena.f64, BUFFERS = arena.buffer
+const INTS = arena.i32, DOUBLES = arena.f64, BUFFERS = arena.buffer, VIEWS = arena.view
 function boxOf(segment, start) {
   const b = (start << 2) + FIXED
   return JSON.parse(BUFFERS[segment].utf8Slice(b, b + INTS[segment][start + LENGTHS]))
@@ -673,7 +673,7 @@ function hashString(s) {
   for (let i = 0, n = s.length; i < n; i++) h = Math.imul(h ^ s.charCodeAt(i), 0x01000193)
   return mix32(h)
 }
-const INTS = arena.i32, DOUBLES = arena.f64, BUFFERS = arena.buffer
+const INTS = arena.i32, DOUBLES = arena.f64, BUFFERS = arena.buffer, VIEWS = arena.view
 function boxOf(segment, start) {
   const b = (start << 2) + FIXED
   return JSON.parse(BUFFERS[segment].utf8Slice(b, b + INTS[segment][start + LENGTHS]))
@@ -934,7 +934,7 @@ function hashString(s) {
   for (let i = 0, n = s.length; i < n; i++) h = Math.imul(h ^ s.charCodeAt(i), 0x01000193)
   return mix32(h)
 }
-const INTS = arena.i32, DOUBLES = arena.f64, BUFFERS = arena.buffer
+const INTS = arena.i32, DOUBLES = arena.f64, BUFFERS = arena.buffer, VIEWS = arena.view
 function boxOf(segment, start) {
   const b = (start << 2) + FIXED
   return JSON.parse(BUFFERS[segment].utf8Slice(b, b + INTS[segment][start + LENGTHS]))
@@ -1108,7 +1108,7 @@ function hashString(s) {
   for (let i = 0, n = s.length; i < n; i++) h = Math.imul(h ^ s.charCodeAt(i), 0x01000193)
   return mix32(h)
 }
-const INTS = arena.i32, DOUBLES = arena.f64, BUFFERS = arena.buffer
+const INTS = arena.i32, DOUBLES = arena.f64, BUFFERS = arena.buffer, VIEWS = arena.view
 function boxOf(segment, start) {
   const b = (start << 2) + FIXED
   return JSON.parse(BUFFERS[segment].utf8Slice(b, b + INTS[segment][start + LENGTHS]))

@@ -23,7 +23,7 @@ function hashString(s) {
   for (let i = 0, n = s.length; i < n; i++) h = Math.imul(h ^ s.charCodeAt(i), 0x01000193)
   return mix32(h)
 }
-const INTS = arena.i32, DOUBLES = arena.f64, BUFFERS = arena.buffer
+const INTS = arena.i32, DOUBLES = arena.f64, BUFFERS = arena.buffer, VIEWS = arena.view
 function boxOf(segment, start) {
   const b = (start << 2) + FIXED
   return JSON.parse(BUFFERS[segment].utf8Slice(b, b + INTS[segment][start + LENGTHS]))
@@ -174,7 +174,12 @@ function user(a) {
   const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
   return 0
 }
-function key(a) { return keys.of(row(a)) }
+function key(a) {
+  const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
+  const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
+  const k0 = doubles[(start >> 1) + 1]
+  return k0
+}
 function claims(a, bytes) {
   if (bytes < 72) return -1
   const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
@@ -244,7 +249,8 @@ function offerKey(g, k0, v0, at, since) {
   let c = doubles[p + COUNT]
   let k = c
   while (k > 0 && v0 > doubles[p + 3 + k - 1]) k--
-  const slot = c < MOST ? c : doubles[p + SLOTS + MOST - 1]
+  let slot = c
+  if (c === MOST) slot = doubles[p + SLOTS + MOST - 1]
   if (c < MOST) c++
   for (let j = c - 1; j > k; j--) {
     doubles[p + 3 + j] = doubles[p + 3 + j - 1]
@@ -268,9 +274,55 @@ function slot(place) {
   const a = entry
   const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
   const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
-  return doubles[(start >> 1) + SLOTS + place]
+  const p = start >> 1
+  return doubles[p + SLOTS + place] | 0
 }
-const loop = { offer, offerKey, select, ranked, slot }
+function links(first, into) {
+  const a = entry
+  const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
+  const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
+  const p = start >> 1
+  const end = doubles[p + COUNT]
+  for (let j = first; j < end; j++) into[j] = ints[(p + SLOTS + j) * 2]
+  return end
+}
+function allLinks(into) {
+  const a = entry
+  const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
+  const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
+  const p = start >> 1
+  for (let j = 0; j < MOST; j++) into[j] = ints[(p + SLOTS + j) * 2]
+}
+function link(place, address) {
+  const a = entry
+  const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
+  const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
+  const p = start >> 1
+  ints[(p + SLOTS + place) * 2] = address
+}
+function placeOfLink(address) {
+  let a = entry
+  const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
+  const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
+  const p = start >> 1
+  for (let j = 0; j < MOST; j++) if (ints[(p + SLOTS + j) * 2] === address) return j
+  return -1
+}
+function placeOfSlot(slot) {
+  let a = entry
+  const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
+  const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
+  const p = start >> 1
+  for (let j = 0; j < MOST; j++) if (ints[(p + SLOTS + j) * 2] !== 0 && (doubles[p + SLOTS + j] | 0) === slot) return j
+  return -1
+}
+function unlink(a) {
+  const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
+  const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
+  const p = start >> 1
+  for (let j = 0; j < MOST; j++) ints[(p + SLOTS + j) * 2] = 0
+}
+const loop = { offer, offerKey, select, ranked, slot, links, allLinks, link, placeOfLink, placeOfSlot, unlink }
 return { find, look, findOf, touch, put, row, key, user, at, seq, claims, loop }
 
 // ----- key
@@ -280,7 +332,7 @@ return function keyOf(r) { return r.slot + 0 }
 return function keyOf(r) { return r.id + 0 }
 
 // ----- records
-const FIXED = 64, LENGTHS = 15
+const FIXED = 48, LENGTHS = 11
 const BOXED = 8388608, ONE_BYTE = 4194304, UNITS = 1048575
 const hashDouble = new Float64Array(1), hashWords = new Uint32Array(hashDouble.buffer)
 function mix32(h) {
@@ -298,7 +350,7 @@ function hashString(s) {
   for (let i = 0, n = s.length; i < n; i++) h = Math.imul(h ^ s.charCodeAt(i), 0x01000193)
   return mix32(h)
 }
-const INTS = arena.i32, DOUBLES = arena.f64, BUFFERS = arena.buffer
+const INTS = arena.i32, DOUBLES = arena.f64, BUFFERS = arena.buffer, VIEWS = arena.view
 function boxOf(segment, start) {
   const b = (start << 2) + FIXED
   return JSON.parse(BUFFERS[segment].utf8Slice(b, b + INTS[segment][start + LENGTHS]))
@@ -326,10 +378,11 @@ function textAt(segment, start, head, j, from, length) {
 function same(a, k0, u0) {
   const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
   const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
-  return doubles[(start >> 1) + 2] === k0 && doubles[(start >> 1) + 3] === u0
+  return doubles[(start >> 1) + 2] === k0 && doubles[(start >> 1) + 1] === u0
 }
 function find(g, key, user) {
-  const k0 = key
+  const v = keys.values(key)
+  const k0 = v[0]
   const u0 = user
   const h = Math.imul(mix32(Math.imul(hashNumber(k0), 31) + hashNumber(u0) | 0), 0x9e3779b1)
   const index = g.index, mask = index.length - 1
@@ -341,7 +394,8 @@ function find(g, key, user) {
   return a === 0 ? -1 : i
 }
 function look(g, key, user) {
-  const k0 = key
+  const v = keys.values(key)
+  const k0 = v[0]
   const u0 = user
   const h = Math.imul(mix32(Math.imul(hashNumber(k0), 31) + hashNumber(u0) | 0), 0x9e3779b1)
   const index = g.index, mask = index.length - 1
@@ -356,7 +410,7 @@ function findOf(g, a) {
   const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
   const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
   const k0 = doubles[(start >> 1) + 2]
-  const u0 = doubles[(start >> 1) + 3]
+  const u0 = doubles[(start >> 1) + 1]
   return place(g, ints[start + 1], k0, u0)
 }
 function place(g, h, k0, u0) {
@@ -376,7 +430,8 @@ function touch(groups, all, count, groupAt) {
   return seen
 }
 function put(g, key, user, r, at, seq) {
-  const k0 = key
+  const v = keys.values(key)
+  const k0 = v[0]
   const u0 = user
   const h = Math.imul(mix32(Math.imul(hashNumber(k0), 31) + hashNumber(u0) | 0), 0x9e3779b1)
   if ((g.n + 1) * 8 > g.index.length * 3) g.grow()
@@ -411,16 +466,14 @@ function put(g, key, user, r, at, seq) {
   const bytes = FIXED + written + 7 & ~7, units = arena.size[segment] > 262144 ? 0 : bytes >> 3
   ints[start] = units | 0 << 20 | (written === s.length ? ONE_BYTE : 0) | box
   ints[start + 1] = h
-  doubles[(start >> 1) + 1] = seq
-  doubles[(start >> 1) + 2] = k0
-  doubles[(start >> 1) + 3] = u0
-  doubles[(start >> 1) + 4] = r.id
-  doubles[(start >> 1) + 5] = r.price
-  doubles[(start >> 1) + 6] = r.at
-  ints[start + 14] = (r.channel === null ? 1 : 0)
-  if (box !== 0) ints[start + 15] = written
+  doubles[(start >> 1) + 1] = u0
+  doubles[(start >> 1) + 2] = r.id
+  doubles[(start >> 1) + 3] = r.price
+  doubles[(start >> 1) + 4] = r.at
+  ints[start + 10] = (r.channel === null ? 1 : 0)
+  if (box !== 0) ints[start + 11] = written
   else {
-    ints[start + 15] = t0.length | t1.length << 16
+    ints[start + 11] = t0.length | t1.length << 16
   }
   if (a === 0) {
     g.n++
@@ -448,24 +501,26 @@ function at(a) {
 function seq(a) {
   const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
   const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
-  return doubles[(start >> 1) + 1]
+  return 0
 }
 function user(a) {
   const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
   const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
-  return doubles[(start >> 1) + 3]
+  return doubles[(start >> 1) + 1]
 }
 function key(a) {
   const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
   const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
-  return doubles[(start >> 1) + 2]
+  const k0 = doubles[(start >> 1) + 2]
+  const u0 = doubles[(start >> 1) + 1]
+  return k0
 }
 function claims(a, bytes) {
-  if (bytes < 64) return -1
+  if (bytes < 48) return -1
   const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
   const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
-  if (head & BOXED) return ints[start + 15] >>> 0
-  return (ints[start + 15] & 65535) + (ints[start + 15] >>> 16)
+  if (head & BOXED) return ints[start + 11] >>> 0
+  return (ints[start + 11] & 65535) + (ints[start + 11] >>> 16)
 }
 function row(a) {
   const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
@@ -473,8 +528,8 @@ function row(a) {
   let t0, t1
   if (head & BOXED) [t0, t1] = boxOf(segment, start)
   else {
-    const e0 = (ints[start + 15] & 65535)
-    const e1 = e0 + (ints[start + 15] >>> 16)
+    const e0 = (ints[start + 11] & 65535)
+    const e1 = e0 + (ints[start + 11] >>> 16)
     const b = (start << 2) + FIXED
     const s = e1 === 0
       ? ''
@@ -484,13 +539,22 @@ function row(a) {
     t0 = s.slice(0, e0)
     t1 = s.slice(e0, e1)
   }
-  return new Row(doubles[(start >> 1) + 4], ((ints[start + 14] & 1) !== 0) ? null : t0, doubles[(start >> 1) + 5], doubles[(start >> 1) + 6], JSON.parse(t1))
+  return new Row(doubles[(start >> 1) + 2], ((ints[start + 10] & 1) !== 0) ? null : t0, doubles[(start >> 1) + 3], doubles[(start >> 1) + 4], JSON.parse(t1))
 }
 let col0, bytes1, starts1, ends1, nul1, col2, col3, bytes4, starts4, ends4
-const found = new Int32Array(1024)
-function copyBytes(bytes, from, length, into, to) {
-  if (length > 64) into.set(bytes.subarray(from, from + length), to)
-  else for (let k = 0; k < length; k++) into[to + k] = bytes[from + k]
+let view0
+let view1
+function viewOf({ buffer, byteOffset, byteLength }) {
+  return new DataView(buffer, byteOffset, byteLength)
+}
+function copyBytes(bytes, view, from, length, into, target, to) {
+  if (length < 8) {
+    for (let k = 0; k < length; k++) into[to + k] = bytes[from + k]
+    return
+  }
+  const last = length - 8
+  for (let k = 0; k < last; k += 8) target.setFloat64(to + k, view.getFloat64(from + k, true), true)
+  target.setFloat64(to + last, view.getFloat64(from + last, true), true)
 }
 function open(columns) {
   col0 = columns.numbers(0)
@@ -503,8 +567,10 @@ function open(columns) {
   bytes4 = columns.texts(4).bytes
   starts4 = columns.texts(4).starts
   ends4 = columns.texts(4).ends
+  view0 = viewOf(bytes1)
+  view1 = viewOf(bytes4)
 }
-function enter(g, k0, u0, row, seq) {
+function enter(g, a, u0, row) {
   const r0 = col0[row]
   const r1 = nul1 !== undefined && (nul1[row >> 3] & 1 << (row & 7)) !== 0 ? null : ''
   const r2 = col2[row]
@@ -512,43 +578,34 @@ function enter(g, k0, u0, row, seq) {
   const r4 = ''
   const b0 = bytes1, from0 = starts1[row], length0 = ends1[row] - from0
   const b1 = bytes4, from1 = starts4[row], length1 = ends4[row] - from1
-  if (length0 > 65535 || length1 > 65535) return -1
+  if (length0 > 65535 || length1 > 65535) return 0
+  const k0 = r0
   const h = Math.imul(mix32(Math.imul(hashNumber(k0), 31) + hashNumber(u0) | 0), 0x9e3779b1)
-  if ((g.n + 1) * 8 > g.index.length * 3) g.grow()
-  const index = g.index, mask = index.length - 1
-  let i = h >>> g.shift << 1, a
-  while ((a = index[i + 1]) !== 0) {
-    if (index[i] === h && same(a, k0, u0)) break
-    i = i + 2 & mask
-  }
   const written = length0 + length1
   const bytes = FIXED + written + 7 & ~7
   if (a !== 0) {
-    const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
-    const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
-    const units = head & UNITS
-    seq = doubles[(start >> 1) + 1]
+    const oldSegment = a >>> 15, oldInts = INTS[oldSegment]
+    const oldStart = arena.base[oldSegment] + ((a & 32767) << 1), oldUnits = oldInts[oldStart] & UNITS
     // over the old record where it fits and no barrier has passed, as put does
-    if ((a & 32767) << 3 >= arena.frozen[segment] && bytes <= units * 8 && units * 4 <= bytes) {
-      const ints = INTS[segment], doubles = DOUBLES[segment], into = BUFFERS[segment]
+    if ((a & 32767) << 3 >= arena.frozen[oldSegment] && bytes <= oldUnits * 8 && oldUnits * 4 <= bytes) {
+      const segment = oldSegment, start = oldStart, units = oldUnits
+      const ints = INTS[segment], doubles = DOUBLES[segment], into = BUFFERS[segment], target = VIEWS[segment]
       ints[start] = units | 0 << 20 | ONE_BYTE
       ints[start + 1] = h
-      doubles[(start >> 1) + 1] = seq
-      doubles[(start >> 1) + 2] = k0
-      doubles[(start >> 1) + 3] = u0
-      doubles[(start >> 1) + 4] = r0
-      doubles[(start >> 1) + 5] = r2
-      doubles[(start >> 1) + 6] = r3
-      ints[start + 14] = (r1 === null ? 1 : 0)
-      ints[start + 15] = length0 | length1 << 16
+      doubles[(start >> 1) + 1] = u0
+      doubles[(start >> 1) + 2] = r0
+      doubles[(start >> 1) + 3] = r2
+      doubles[(start >> 1) + 4] = r3
+      ints[start + 10] = (r1 === null ? 1 : 0)
+      ints[start + 11] = length0 | length1 << 16
       let to = (start << 2) + FIXED
-      copyBytes(b0, from0, length0, into, to)
+      copyBytes(b0, view0, from0, length0, into, target, to)
       to += length0
-      copyBytes(b1, from1, length1, into, to)
+      copyBytes(b1, view1, from1, length1, into, target, to)
       to += length1
-      return 0
+      return a
     }
-    arena.kill(segment, units === 0 ? arena.end[segment] : units * 8)
+    arena.kill(oldSegment, oldUnits === 0 ? arena.end[oldSegment] : oldUnits * 8)
   }
   let segment = g.seg
   if (arena.end[segment] + bytes > arena.size[segment]) {
@@ -557,45 +614,82 @@ function enter(g, k0, u0, row, seq) {
   }
   const offset = arena.end[segment]
   const start = arena.base[segment] + (offset >> 2), units = arena.size[segment] > 262144 ? 0 : bytes >> 3
-  {
-    const ints = INTS[segment], doubles = DOUBLES[segment], into = BUFFERS[segment]
-    ints[start] = units | 0 << 20 | ONE_BYTE
-    ints[start + 1] = h
-    doubles[(start >> 1) + 1] = seq
-    doubles[(start >> 1) + 2] = k0
-    doubles[(start >> 1) + 3] = u0
-    doubles[(start >> 1) + 4] = r0
-    doubles[(start >> 1) + 5] = r2
-    doubles[(start >> 1) + 6] = r3
-    ints[start + 14] = (r1 === null ? 1 : 0)
-    ints[start + 15] = length0 | length1 << 16
-    let to = (start << 2) + FIXED
-    copyBytes(b0, from0, length0, into, to)
-    to += length0
-    copyBytes(b1, from1, length1, into, to)
-    to += length1
+  const ints = INTS[segment], doubles = DOUBLES[segment], into = BUFFERS[segment], target = VIEWS[segment]
+  ints[start] = units | 0 << 20 | ONE_BYTE
+  ints[start + 1] = h
+  doubles[(start >> 1) + 1] = u0
+  doubles[(start >> 1) + 2] = r0
+  doubles[(start >> 1) + 3] = r2
+  doubles[(start >> 1) + 4] = r3
+  ints[start + 10] = (r1 === null ? 1 : 0)
+  ints[start + 11] = length0 | length1 << 16
+  let to = (start << 2) + FIXED
+  copyBytes(b0, view0, from0, length0, into, target, to)
+  to += length0
+  copyBytes(b1, view1, from1, length1, into, target, to)
+  to += length1
+  arena.end[segment] = offset + bytes
+  return segment << 15 | offset >> 3
+}
+function put(g, a, u0, r) {
+  const k0 = r.id
+  const h = Math.imul(mix32(Math.imul(hashNumber(k0), 31) + hashNumber(u0) | 0), 0x9e3779b1)
+  const t0 = r.channel === null ? '' : r.channel
+  const t1 = quote(r.tags)
+  let s = t0 + t1, box = 0
+  if (s.length > 65535 && (t0.length > 65535 || t1.length > 65535)) {
+    s = quote([t0, t1])
+    box = BOXED
   }
-  if (a === 0) {
-    g.n++
-    index[i] = h
+  let segment, offset, written
+  for (;;) {
+    const need = FIXED + 8 + (s.length < 16384 ? s.length * 3 : bytesOf(s))
+    segment = g.seg
+    if (arena.end[segment] + need > arena.size[segment]) {
+      arena.roll(g, need)
+      segment = g.seg
+    }
+    offset = arena.end[segment]
+    written = s.length === 0 ? 0 : BUFFERS[segment].utf8Write(s, (arena.base[segment] << 2) + offset + FIXED)
+    if (written === s.length || box !== 0 || s.isWellFormed()) break
+    s = quote([t0, t1])
+    box = BOXED
+  }
+  const ints = INTS[segment], doubles = DOUBLES[segment], start = arena.base[segment] + (offset >> 2)
+  const bytes = FIXED + written + 7 & ~7, units = arena.size[segment] > 262144 ? 0 : bytes >> 3
+  ints[start] = units | 0 << 20 | (written === s.length ? ONE_BYTE : 0) | box
+  ints[start + 1] = h
+  doubles[(start >> 1) + 1] = u0
+  doubles[(start >> 1) + 2] = r.id
+  doubles[(start >> 1) + 3] = r.price
+  doubles[(start >> 1) + 4] = r.at
+  ints[start + 10] = (r.channel === null ? 1 : 0)
+  if (box !== 0) ints[start + 11] = written
+  else {
+    ints[start + 11] = t0.length | t1.length << 16
+  }
+  if (a !== 0) {
+    const oldSegment = a >>> 15, oldInts = INTS[oldSegment]
+    const oldStart = arena.base[oldSegment] + ((a & 32767) << 1), oldUnits = oldInts[oldStart] & UNITS
+    if ((a & 32767) << 3 >= arena.frozen[oldSegment] && units !== 0 && units <= oldUnits && oldUnits <= units * 2) {
+      const head = ints[start] & ~UNITS | oldUnits
+      for (let c = 1; c < units * 2; c++) oldInts[oldStart + c] = ints[start + c]
+      oldInts[oldStart] = head
+      return a
+    }
+    arena.kill(oldSegment, oldUnits === 0 ? arena.end[oldSegment] : oldUnits * 8)
   }
   arena.end[segment] = offset + bytes
-  index[i + 1] = segment << 15 | offset >> 3
-  if (arena.debt) arena.maintain()
-  return a === 0 ? 1 : 0
+  return segment << 15 | offset >> 3
 }
-function give(g, k0, slots, first, end, out) {
+function promote(g, addresses, first, end) {
+  let moved = false
+  return moved
+}
+function give(addresses, first, end, out) {
   for (let j = first; j < end; j++) {
-    const u0 = slots[j]
-    const h = Math.imul(mix32(Math.imul(hashNumber(k0), 31) + hashNumber(u0) | 0), 0x9e3779b1)
-    const index = g.index, mask = index.length - 1
-    let i = h >>> g.shift << 1, a
-    while ((a = index[i + 1]) !== 0) {
-      if (index[i] === h && same(a, k0, u0)) break
-      i = i + 2 & mask
-    }
+    const a = addresses[j]
     if (a === 0) return -1
-    found[j - first] = a
     const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
     const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
     if ((head & 12582912) !== 4194304) return 0
@@ -606,241 +700,25 @@ function give(g, k0, slots, first, end, out) {
   const ranks = out.numbers(5)
   let n = out.count
   for (let j = first; j < end; j++, n++) {
-    const a = found[j - first]
+    const a = addresses[j]
     const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
     const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
-    out0[n] = doubles[(start >> 1) + 4]
-    out2[n] = doubles[(start >> 1) + 5]
-    out3[n] = doubles[(start >> 1) + 6]
-    let from = out.putWords(ints, start + (FIXED >> 2), (ints[start + 15] & 65535) + (ints[start + 15] >>> 16) + 3 >> 2)
-    if (((ints[start + 14] & 1) !== 0)) out.setNull(1, n)
-    out.placeText(1, n, from, (ints[start + 15] & 65535))
-    from += (ints[start + 15] & 65535)
-    out.placeText(4, n, from, (ints[start + 15] >>> 16))
-    from += (ints[start + 15] >>> 16)
+    out0[n] = doubles[(start >> 1) + 2]
+    out2[n] = doubles[(start >> 1) + 3]
+    out3[n] = doubles[(start >> 1) + 4]
+    let from = out.putWords(ints, start + (FIXED >> 2), (ints[start + 11] & 65535) + (ints[start + 11] >>> 16) + 3 >> 2)
+    if (((ints[start + 10] & 1) !== 0)) out.setNull(1, n)
+    out.placeText(1, n, from, (ints[start + 11] & 65535))
+    from += (ints[start + 11] & 65535)
+    out.placeText(4, n, from, (ints[start + 11] >>> 16))
+    from += (ints[start + 11] >>> 16)
     ranks[n] = j + 1
   }
   out.count = n
   return 1
 }
-const loop = { open, enter, give }
+const loop = { put, promote, give, open, enter }
 return { find, look, findOf, touch, put, row, key, user, at, seq, claims, loop }
-
-// ----- key
-return function keyOf(r) { return r.id + 0 }
-
-// ----- records
-const FIXED = 36, LENGTHS = 9
-const BOXED = 8388608, ONE_BYTE = 4194304, UNITS = 1048575
-const hashDouble = new Float64Array(1), hashWords = new Uint32Array(hashDouble.buffer)
-function mix32(h) {
-  h ^= h >>> 16; h = Math.imul(h, 0x7feb352d)
-  h ^= h >>> 15; h = Math.imul(h, 0x846ca68b)
-  return h ^ h >>> 16
-}
-function hashNumber(v) {
-  if ((v | 0) === v) return mix32(v | 0)
-  hashDouble[0] = v
-  return mix32(hashWords[0] ^ mix32(hashWords[1]))
-}
-function hashString(s) {
-  let h = 0x811c9dc5 | 0
-  for (let i = 0, n = s.length; i < n; i++) h = Math.imul(h ^ s.charCodeAt(i), 0x01000193)
-  return mix32(h)
-}
-const INTS = arena.i32, DOUBLES = arena.f64, BUFFERS = arena.buffer
-function boxOf(segment, start) {
-  const b = (start << 2) + FIXED
-  return JSON.parse(BUFFERS[segment].utf8Slice(b, b + INTS[segment][start + LENGTHS]))
-}
-function sameText(segment, ints, start, head, j, from, length, text) {
-  if (head & BOXED) return boxOf(segment, start)[j] === text
-  if (length !== text.length) return false
-  const buffer = BUFFERS[segment], b = (start << 2) + FIXED + from
-  if (!(head & ONE_BYTE)) return textAt(segment, start, head, j, from, length) === text
-  if (length > 48) return buffer.latin1Slice(b, b + length) === text
-  for (let c = 0; c < length; c++) if (buffer[b + c] !== text.charCodeAt(c)) return false
-  return true
-}
-function endOf(segment, start, head) {
-  const units = head & UNITS
-  return units === 0 ? (arena.base[segment] << 2) + arena.end[segment] : (start << 2) + units * 8
-}
-function textAt(segment, start, head, j, from, length) {
-  if (head & BOXED) return boxOf(segment, start)[j]
-  const b = (start << 2) + FIXED
-  return head & ONE_BYTE
-    ? BUFFERS[segment].latin1Slice(b + from, b + from + length)
-    : BUFFERS[segment].utf8Slice(b, endOf(segment, start, head)).slice(from, from + length)
-}
-function same(a, k0) {
-  const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
-  const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
-  return doubles[(start >> 1) + 1] === k0
-}
-function find(g, key, user) {
-  const k0 = key
-  const h = Math.imul(hashNumber(k0), 0x9e3779b1)
-  const index = g.index, mask = index.length - 1
-  let i = h >>> g.shift << 1, a
-  while ((a = index[i + 1]) !== 0) {
-    if (index[i] === h && same(a, k0)) break
-    i = i + 2 & mask
-  }
-  return a === 0 ? -1 : i
-}
-function look(g, key, user) {
-  const k0 = key
-  const h = Math.imul(hashNumber(k0), 0x9e3779b1)
-  const index = g.index, mask = index.length - 1
-  let i = h >>> g.shift << 1, a
-  while ((a = index[i + 1]) !== 0) {
-    if (index[i] === h && same(a, k0)) break
-    i = i + 2 & mask
-  }
-  return a === 0 ? -1 : i
-}
-function findOf(g, a) {
-  const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
-  const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
-  const k0 = doubles[(start >> 1) + 1]
-  return place(g, ints[start + 1], k0)
-}
-function place(g, h, k0) {
-  const index = g.index, mask = index.length - 1
-  let i = h >>> g.shift << 1, a
-  while ((a = index[i + 1]) !== 0) {
-    if (index[i] === h && same(a, k0)) break
-    i = i + 2 & mask
-  }
-  return a === 0 ? -1 : i
-}
-const touched = new Int32Array(1024)
-let seen = 0
-function touch(groups, all, count, groupAt) {
-  let sum = 0
-  for (let j = 0; j < count; j++) {
-    const key = all[j]
-    const k0 = key
-    const h = Math.imul(hashNumber(k0), 0x9e3779b1)
-    const g = groupAt(groups[j])
-    touched[j] = g.index[(h >>> g.shift << 1) + 1]
-  }
-  for (let j = 0; j < count; j++) {
-    const a = touched[j]
-    if (a !== 0) sum ^= INTS[a >>> 15][arena.base[a >>> 15] + ((a & 32767) << 1)]
-  }
-  seen = sum
-  return seen
-}
-function put(g, key, user, r, at, seq) {
-  const k0 = key
-  const h = Math.imul(hashNumber(k0), 0x9e3779b1)
-  if ((g.n + 1) * 8 > g.index.length * 3) g.grow()
-  const index = g.index, mask = index.length - 1
-  let i = h >>> g.shift << 1, a
-  while ((a = index[i + 1]) !== 0) {
-    if (index[i] === h && same(a, k0)) break
-    i = i + 2 & mask
-  }
-  const s = '', box = 0, written = 0
-  let segment = g.seg
-  if (arena.end[segment] + 44 > arena.size[segment]) {
-    arena.roll(g, 44)
-    segment = g.seg
-  }
-  const offset = arena.end[segment]
-  const ints = INTS[segment], doubles = DOUBLES[segment], start = arena.base[segment] + (offset >> 2)
-  const bytes = FIXED + written + 7 & ~7, units = arena.size[segment] > 262144 ? 0 : bytes >> 3
-  ints[start] = units | 0 << 20 | (written === s.length ? ONE_BYTE : 0) | box
-  ints[start + 1] = h
-  doubles[(start >> 1) + 1] = k0
-  doubles[(start >> 1) + 2] = r.u
-  doubles[(start >> 1) + 3] = r.seq
-  ints[start + 8] = 0
-  if (a === 0) {
-    g.n++
-    index[i] = h
-  } else {
-    const oldSegment = a >>> 15, oldInts = INTS[oldSegment]
-    const oldStart = arena.base[oldSegment] + ((a & 32767) << 1), oldUnits = oldInts[oldStart] & UNITS
-    if ((a & 32767) << 3 >= arena.frozen[oldSegment] && units !== 0 && units <= oldUnits && oldUnits <= units * 2) {
-      const head = ints[start] & ~UNITS | oldUnits
-      for (let c = 1; c < units * 2; c++) oldInts[oldStart + c] = ints[start + c]
-      oldInts[oldStart] = head
-      return
-    }
-    arena.kill(oldSegment, oldUnits === 0 ? arena.end[oldSegment] : oldUnits * 8)
-  }
-  arena.end[segment] = offset + bytes
-  index[i + 1] = segment << 15 | offset >> 3
-  if (arena.debt) arena.maintain()
-}
-function append(g, key, user, r, at, seq) {
-  const k0 = key
-  const h = Math.imul(hashNumber(k0), 0x9e3779b1)
-  if ((g.n + 1) * 8 > g.index.length * 3) g.grow()
-  const index = g.index, mask = index.length - 1
-  let i = h >>> g.shift << 1, a
-  while ((a = index[i + 1]) !== 0) {
-    if (index[i] === h && same(a, k0)) break
-    i = i + 2 & mask
-  }
-  const s = '', box = 0, written = 0
-  let segment = g.seg
-  if (arena.end[segment] + 44 > arena.size[segment]) {
-    arena.roll(g, 44)
-    segment = g.seg
-  }
-  const offset = arena.end[segment]
-  const ints = INTS[segment], doubles = DOUBLES[segment], start = arena.base[segment] + (offset >> 2)
-  const bytes = FIXED + written + 7 & ~7, units = arena.size[segment] > 262144 ? 0 : bytes >> 3
-  ints[start] = units | (a === 0 ? 0 : 1) << 20 | (written === s.length ? ONE_BYTE : 0) | box
-  ints[start + 1] = h
-  doubles[(start >> 1) + 1] = k0
-  doubles[(start >> 1) + 2] = r.u
-  doubles[(start >> 1) + 3] = r.seq
-  ints[start + 8] = a
-  if (a === 0) {
-    g.n++
-    index[i] = h
-  }
-  arena.end[segment] = offset + bytes
-  index[i + 1] = segment << 15 | offset >> 3
-  if (arena.debt) arena.maintain()
-}
-function at(a) {
-  const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
-  const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
-  return 0
-}
-function seq(a) {
-  const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
-  const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
-  return 0
-}
-function user(a) {
-  const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
-  const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
-  return 0
-}
-function key(a) {
-  const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
-  const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
-  return doubles[(start >> 1) + 1]
-}
-function claims(a, bytes) {
-  if (bytes < 36) return -1
-  const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
-  const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
-  return 0
-}
-function row(a) {
-  const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
-  const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
-  return new Row(doubles[(start >> 1) + 2], doubles[(start >> 1) + 3])
-}
-return { find, look, findOf, touch, put, row, key, user, at, seq, claims, append }
 
 // ----- key
 return function keyOf(r) { return r.id + 0 }
