@@ -8,8 +8,9 @@ import type { StreamJob } from './api/stream-job.ts'
 import { streamSavepoints } from './api/stream-savepoint.ts'
 import type { StreamSavepoint } from './api/stream-savepoint.ts'
 import { Controller } from './controller/controller.ts'
-import type { AlsoWatch, Reconcile } from './controller/controller.ts'
+import type { Aside, AlsoWatch, Reconcile } from './controller/controller.ts'
 import { Managers } from './controller/managers.ts'
+import { learningKube } from './controller/learning-kube.ts'
 import { LeaderElection } from './controller/leader-election.ts'
 import { UNCONTESTED, whileLeading } from './controller/leadership.ts'
 import type { Leadership } from './controller/leadership.ts'
@@ -29,9 +30,11 @@ import type { ResourceType } from './kube/resource-type.ts'
 import { networkPolicies } from './resources/network-policy.ts'
 import type { PodSettings } from './resources/job-pod.ts'
 import { CLASS_LABEL, JOB_LABEL } from './resources/labels.ts'
+import { readPartOfPod } from './resources/read-part-of-pod.ts'
 import { reconcileSavepoint } from './savepoint/reconcile.ts'
 import { SavepointSchedule } from './savepoint/schedule.ts'
 import { Isolation } from './streamjob/isolation.ts'
+import { JobViews } from './streamjob/job-views.ts'
 import { Listener } from './streamjob/listener.ts'
 import { reconcileStreamJob } from './streamjob/reconcile.ts'
 import { Rollout } from './streamjob/rollout.ts'
@@ -148,8 +151,11 @@ interface Controllers {
   listener: Listener
 }
 
-/** So many passes a second are made over all jobs at rest together: their figures in the status are as old as that. */
-const REST_PASSES_PER_SECOND = 2
+/**
+ * So many passes a second are made over all jobs at rest together: their figures in the status are as old as that, and
+ * each may cost the API server a write.
+ */
+const REST_PASSES_PER_SECOND = 1
 
 function selectorOfClass({ operatorClass }: OperatorSettings): string {
   return operatorClass === undefined ? `!${CLASS_LABEL}` : `${CLASS_LABEL}=${operatorClass}`
@@ -171,6 +177,9 @@ function controllersOf(parts: OperatorParts, { metrics, logger, events, leadersh
   ): Reconcile => managers?.guard(resource, (ref) => controller().find(ref), reconcile) ?? reconcile
   const { tokenKeys } = settings
   const teller = new Teller({ kube, events, metrics, store: settings.pods.store })
+  const learning = learningKube(kube, (resource, object) => {
+    jobs.learn(resource, object)
+  })
   const rollout = new Rollout(settings.rolloutLimit, () => jobs.cached())
   const isolation = new Isolation({ kube, settings: settings.pods })
   const pace = new StatusPace()
@@ -192,11 +201,12 @@ function controllersOf(parts: OperatorParts, { metrics, logger, events, leadersh
     reconcile: guarded(
       streamJobs,
       () => jobs,
-      (ref) =>
+      (ref, aside) =>
         reconcileStreamJob(
           {
-            kube,
-            jobClient: aside(jobClient, () => jobs),
+            kube: learning,
+            views,
+            jobClient: besides(jobClient, aside),
             connectors,
             settings: settings.pods,
             tokenKeys,
@@ -214,11 +224,12 @@ function controllersOf(parts: OperatorParts, { metrics, logger, events, leadersh
         ),
     ),
     alsoWatch: [
-      { resource: pods, labelSelector: JOB_LABEL, wakes: jobOf },
+      { resource: pods, labelSelector: JOB_LABEL, wakes: jobOf, read: readPartOfPod },
       ...(settings.pods.network === undefined ? [] : [policiesOf(isolation)]),
       { resource: druidDatasources, wakes: (datasource) => jobsReading(jobs, datasource) },
     ],
   })
+  const views = new JobViews({ kube, clock, cache: jobs })
   metrics.countJobs(() => countBy(jobs.cached(), (job) => job.status?.phase ?? 'Pending'))
   const savepoints: Controller<StreamSavepoint> = new Controller<StreamSavepoint>(machinery, {
     name: 'streamsavepoint',
@@ -227,11 +238,11 @@ function controllersOf(parts: OperatorParts, { metrics, logger, events, leadersh
     reconcile: guarded(
       streamSavepoints,
       () => savepoints,
-      (ref) =>
+      (ref, aside) =>
         reconcileSavepoint(
           {
             kube,
-            jobClient: aside(jobClient, () => savepoints),
+            jobClient: besides(jobClient, aside),
             tokenKeys,
             events,
             leadership,
@@ -255,8 +266,8 @@ function controllersOf(parts: OperatorParts, { metrics, logger, events, leadersh
 }
 
 /** Coordinators may hang: who waits for them holds up no other object. */
-function aside(jobClient: JobClient, controller: () => Pick<Controller<KubeObject>, 'aside'>): JobClient {
-  return wrapped(jobClient, (_, call) => controller().aside(async () => call()))
+function besides(jobClient: JobClient, aside: Aside): JobClient {
+  return wrapped(jobClient, (_, call) => aside(async () => call()))
 }
 
 /** A policy that somebody changes or removes is written again. */

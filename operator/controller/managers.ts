@@ -47,11 +47,11 @@ export class Managers {
     find: (ref: ObjectRef) => T | undefined,
     reconcile: Reconcile,
   ): Reconcile {
-    return async (ref) => {
+    return async (ref, aside) => {
       const object = find(ref)
-      if (object === undefined) return (await this.#isLeft(resource, ref)) ? {} : reconcile(ref)
+      if (object === undefined) return (await this.#isLeft(resource, ref)) ? {} : reconcile(ref, aside)
       const manager = object.metadata.annotations?.[MANAGER_ANNOTATION]
-      if (manager === this.#own) return reconcile(ref)
+      if (manager === this.#own) return reconcile(ref, aside)
       const state = manager === undefined ? 'gone' : await this.#stateOf(manager)
       if (state === 'gone') {
         // Its change comes back as an event, and with it the next pass.

@@ -62,6 +62,11 @@ export class Listener {
       this.#listening.set(key, listening)
       void this.#listen(ref, listening)
     }
+    return this.restMs()
+  }
+
+  /** The time between two passes over a job at rest, of which nothing is heard. */
+  restMs(): number {
     const share = (this.#parts.jobs() / this.#parts.passesPerSecond) * 1000
     return Math.min(Math.max(share, LEAST_REST_MS), LONGEST_REST_MS)
   }

@@ -28,6 +28,7 @@ import { reconcileSavepoint } from '../../operator/savepoint/reconcile.ts'
 import { SavepointSchedule } from '../../operator/savepoint/schedule.ts'
 import { Isolation } from '../../operator/streamjob/isolation.ts'
 import { Listener } from '../../operator/streamjob/listener.ts'
+import { JobViews } from '../../operator/streamjob/job-views.ts'
 import { reconcileStreamJob } from '../../operator/streamjob/reconcile.ts'
 import { Rollout } from '../../operator/streamjob/rollout.ts'
 import { StatusPace } from '../../operator/streamjob/status-pace.ts'
@@ -91,6 +92,7 @@ interface Operator {
   isolation: Isolation
   schedule: SavepointSchedule
   pace: StatusPace
+  views: JobViews
 }
 
 /**
@@ -218,6 +220,7 @@ export class OperatorWorld implements JobClient {
       isolation: new Isolation({ kube, settings: this.settings() }),
       schedule: new SavepointSchedule({ kube, events }),
       pace: new StatusPace(),
+      views: new JobViews({ kube, clock }),
     }
   }
 
@@ -329,6 +332,7 @@ export class OperatorWorld implements JobClient {
         job?.status?.phase === 'Running' &&
         job.status.observedGeneration === job.metadata.generation &&
         job.status.operation === undefined &&
+        (job.status.untold ?? []).length === 0 &&
         this.condition('Ready').startsWith('True'),
     )
   }
