@@ -3,7 +3,7 @@ import type { ConnectorDeclarations } from '../runtime/graph/connector-declarati
 import type { Clock } from '../runtime/ports/clock.ts'
 import type { Logger } from '../runtime/ports/logger.ts'
 import type { Rng } from '../runtime/ports/rng.ts'
-import { streamJobs } from './api/stream-job.ts'
+import { FINALIZER, streamJobs } from './api/stream-job.ts'
 import type { StreamJob } from './api/stream-job.ts'
 import { streamSavepoints } from './api/stream-savepoint.ts'
 import type { StreamSavepoint } from './api/stream-savepoint.ts'
@@ -36,6 +36,7 @@ import { SavepointSchedule } from './savepoint/schedule.ts'
 import { Isolation } from './streamjob/isolation.ts'
 import { JobViews } from './streamjob/job-views.ts'
 import { Listener } from './streamjob/listener.ts'
+import { OncePerOperation } from './streamjob/once-per-operation.ts'
 import { reconcileStreamJob } from './streamjob/reconcile.ts'
 import { Rollout } from './streamjob/rollout.ts'
 import { StatusPace } from './streamjob/status-pace.ts'
@@ -169,19 +170,21 @@ function controllersOf(parts: OperatorParts, { metrics, logger, events, leadersh
     ...(settings.namespaces === undefined ? {} : { namespaces: settings.namespaces }),
   }
   const own = settings.leaderElection?.lease
-  const managers = own === undefined ? undefined : new Managers({ kube, clock, events, own })
+  const learning = learningKube(kube, (resource, object) => {
+    jobs.learn(resource, object)
+  })
+  const managers = own === undefined ? undefined : new Managers({ kube: learning, clock, events, own })
   const guarded = <T extends KubeObject>(
     resource: ResourceType<T>,
     controller: () => Controller<T>,
     reconcile: Reconcile,
-  ): Reconcile => managers?.guard(resource, (ref) => controller().find(ref), reconcile) ?? reconcile
+    finalizer?: string,
+  ): Reconcile => managers?.guard(resource, (ref) => controller().find(ref), reconcile, finalizer) ?? reconcile
   const { tokenKeys } = settings
   const teller = new Teller({ kube, events, metrics, store: settings.pods.store })
-  const learning = learningKube(kube, (resource, object) => {
-    jobs.learn(resource, object)
-  })
   const rollout = new Rollout(settings.rolloutLimit, () => jobs.cached())
   const isolation = new Isolation({ kube, settings: settings.pods })
+  const created = new OncePerOperation()
   const pace = new StatusPace()
   const schedule = new SavepointSchedule({ kube, events })
   const listener = new Listener({
@@ -214,6 +217,7 @@ function controllersOf(parts: OperatorParts, { metrics, logger, events, leadersh
             events,
             teller,
             isolation,
+            created,
             schedule,
             pace,
             listener,
@@ -222,6 +226,7 @@ function controllersOf(parts: OperatorParts, { metrics, logger, events, leadersh
           },
           ref,
         ),
+      FINALIZER,
     ),
     alsoWatch: [
       { resource: pods, labelSelector: JOB_LABEL, wakes: jobOf, read: readPartOfPod },

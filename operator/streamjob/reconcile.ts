@@ -4,7 +4,7 @@ import type { ReconcileResult } from '../controller/controller.ts'
 import { orderOf } from '../controller/leadership.ts'
 import type { Leadership } from '../controller/leadership.ts'
 import { FINALIZER, streamJobs } from '../api/stream-job.ts'
-import type { StreamJob, StreamJobStatus } from '../api/stream-job.ts'
+import type { Operation, StreamJob, StreamJobStatus } from '../api/stream-job.ts'
 import { isAlreadyExists, isConflict, isNotFound } from '../kube/errors.ts'
 import type { EventNote, EventRecorder } from '../kube/events.ts'
 import type { ObjectRef } from '../kube/kube.ts'
@@ -22,6 +22,7 @@ import { endpointOf, observe } from './observe.ts'
 import type { ObserveParts } from './observe.ts'
 import type { Observed } from './observed.ts'
 import { deletionDeadlineMs } from './operation.ts'
+import type { OncePerOperation } from './once-per-operation.ts'
 import { coordinatorAmong } from './pod-sets.ts'
 import { predecessorOf } from './predecessor.ts'
 import { refused, refusalFrom, targetRefusalOf } from './refusal.ts'
@@ -43,6 +44,7 @@ export interface StreamJobParts extends ObserveParts {
   teller: Teller
   views: JobViews
   isolation: Isolation
+  created: OncePerOperation
   schedule: SavepointSchedule
   pace: StatusPace
   listener: Listener
@@ -230,6 +232,7 @@ async function carryOut(parts: StreamJobParts, observed: Observed, decision: Dec
       parts.isolation.forget(job.metadata.uid ?? '')
       parts.schedule.forget(job.metadata.uid ?? '')
       parts.pace.forget(job.metadata.uid ?? '')
+      parts.created.forget(job.metadata.uid ?? '')
       parts.views.forget(refOf(job))
       await setFinalizers(
         parts,
@@ -243,9 +246,11 @@ async function carryOut(parts: StreamJobParts, observed: Observed, decision: Dec
       await deleteLeftover(parts.kube, job)
       return undefined
     case 'createPods':
-      return createPods(parts, observed, act.pods)
-    case 'startSuccessors':
-      return (await tryPods(parts, [...act.pods, ...act.probes])) ?? createPods(parts, observed, act.pods)
+      return createPods(parts, observed, { pods: act.pods, operation: decision.operation })
+    case 'startSuccessors': {
+      const refusal = await tryPods(parts, [...act.pods, ...act.probes])
+      return refusal ?? createPods(parts, observed, { pods: act.pods, operation: decision.operation })
+    }
     case 'deletePods':
       await deletePods(parts, job, act.pods)
       return undefined
@@ -287,17 +292,28 @@ async function keepIsolated({ isolation, events }: StreamJobParts, { job, wanted
 }
 
 async function createPods(
-  { kube, settings, tokenKeys, isolation, logger }: StreamJobParts,
+  { kube, settings, tokenKeys, isolation, created, logger }: StreamJobParts,
   { job, wanted }: Observed,
-  pods: readonly Pod[],
+  { pods, operation }: { pods: readonly Pod[]; operation: Operation | null },
 ): Promise<Refused | undefined> {
+  const { uid = '' } = job.metadata
   const create = <T extends KubeObject>(resource: ResourceType<T>, object: T): Promise<Refused | undefined> =>
     refusalFrom(object, unlessThere(kube.create(resource, object)))
+  const createOnce = async <T extends KubeObject>(
+    resource: ResourceType<T>,
+    object: T,
+  ): Promise<Refused | undefined> => {
+    const name = `${resource.plural}/${object.metadata.name}`
+    if (created.isDone(uid, operation, name)) return undefined
+    const refused = await create(resource, object)
+    if (refused === undefined) created.done(uid, operation, name)
+    return refused
+  }
   const tokens = new Set(pods.map((pod) => tokenOf(tokenKeys, job, pod)).filter((token) => token !== undefined))
   let refusal = await isolation.ensure(job, wanted?.listening ?? [])
-  for (const token of tokens) refusal ??= await create(secrets, tokenSecret(job, token))
+  for (const token of tokens) refusal ??= await createOnce(secrets, tokenSecret(job, token))
   if (settings.addressing === 'service')
-    refusal ??= await create(services, coordinatorService(job, settings.ports ?? JOB_PORTS))
+    refusal ??= await createOnce(services, coordinatorService(job, settings.ports ?? JOB_PORTS))
   for (const pod of pods) refusal ??= await create(podResource, pod)
   if (refusal !== undefined) return refusal
   logger.info('pods created', {

@@ -29,6 +29,7 @@ import { SavepointSchedule } from '../../operator/savepoint/schedule.ts'
 import { Isolation } from '../../operator/streamjob/isolation.ts'
 import { Listener } from '../../operator/streamjob/listener.ts'
 import { JobViews } from '../../operator/streamjob/job-views.ts'
+import { OncePerOperation } from '../../operator/streamjob/once-per-operation.ts'
 import { reconcileStreamJob } from '../../operator/streamjob/reconcile.ts'
 import { Rollout } from '../../operator/streamjob/rollout.ts'
 import { StatusPace } from '../../operator/streamjob/status-pace.ts'
@@ -91,6 +92,7 @@ interface Operator {
   teller: Teller
   isolation: Isolation
   schedule: SavepointSchedule
+  created: OncePerOperation
   pace: StatusPace
   views: JobViews
 }
@@ -219,6 +221,7 @@ export class OperatorWorld implements JobClient {
       teller: new Teller({ kube, events, metrics, store: 'file:///checkpoints' }),
       isolation: new Isolation({ kube, settings: this.settings() }),
       schedule: new SavepointSchedule({ kube, events }),
+      created: new OncePerOperation(),
       pace: new StatusPace(),
       views: new JobViews({ kube, clock }),
     }
