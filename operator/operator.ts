@@ -3,13 +3,14 @@ import type { ConnectorDeclarations } from '../runtime/graph/connector-declarati
 import type { Clock } from '../runtime/ports/clock.ts'
 import type { Logger } from '../runtime/ports/logger.ts'
 import type { Rng } from '../runtime/ports/rng.ts'
-import { streamJobs } from './api/stream-job.ts'
+import { FINALIZER, streamJobs } from './api/stream-job.ts'
 import type { StreamJob } from './api/stream-job.ts'
 import { streamSavepoints } from './api/stream-savepoint.ts'
 import type { StreamSavepoint } from './api/stream-savepoint.ts'
 import { Controller } from './controller/controller.ts'
-import type { AlsoWatch, Reconcile } from './controller/controller.ts'
+import type { Aside, AlsoWatch, Reconcile } from './controller/controller.ts'
 import { Managers } from './controller/managers.ts'
+import { learningKube } from './controller/learning-kube.ts'
 import { LeaderElection } from './controller/leader-election.ts'
 import { UNCONTESTED, whileLeading } from './controller/leadership.ts'
 import type { Leadership } from './controller/leadership.ts'
@@ -29,10 +30,13 @@ import type { ResourceType } from './kube/resource-type.ts'
 import { networkPolicies } from './resources/network-policy.ts'
 import type { PodSettings } from './resources/job-pod.ts'
 import { CLASS_LABEL, JOB_LABEL } from './resources/labels.ts'
+import { readPartOfPod } from './resources/read-part-of-pod.ts'
 import { reconcileSavepoint } from './savepoint/reconcile.ts'
 import { SavepointSchedule } from './savepoint/schedule.ts'
 import { Isolation } from './streamjob/isolation.ts'
+import { JobViews } from './streamjob/job-views.ts'
 import { Listener } from './streamjob/listener.ts'
+import { OncePerOperation } from './streamjob/once-per-operation.ts'
 import { reconcileStreamJob } from './streamjob/reconcile.ts'
 import { Rollout } from './streamjob/rollout.ts'
 import { StatusPace } from './streamjob/status-pace.ts'
@@ -148,8 +152,11 @@ interface Controllers {
   listener: Listener
 }
 
-/** So many passes a second are made over all jobs at rest together: their figures in the status are as old as that. */
-const REST_PASSES_PER_SECOND = 2
+/**
+ * So many passes a second are made over all jobs at rest together: their figures in the status are as old as that, and
+ * each may cost the API server a write.
+ */
+const REST_PASSES_PER_SECOND = 1
 
 function selectorOfClass({ operatorClass }: OperatorSettings): string {
   return operatorClass === undefined ? `!${CLASS_LABEL}` : `${CLASS_LABEL}=${operatorClass}`
@@ -163,16 +170,21 @@ function controllersOf(parts: OperatorParts, { metrics, logger, events, leadersh
     ...(settings.namespaces === undefined ? {} : { namespaces: settings.namespaces }),
   }
   const own = settings.leaderElection?.lease
-  const managers = own === undefined ? undefined : new Managers({ kube, clock, events, own })
+  const learning = learningKube(kube, (resource, object) => {
+    jobs.learn(resource, object)
+  })
+  const managers = own === undefined ? undefined : new Managers({ kube: learning, clock, events, own })
   const guarded = <T extends KubeObject>(
     resource: ResourceType<T>,
     controller: () => Controller<T>,
     reconcile: Reconcile,
-  ): Reconcile => managers?.guard(resource, (ref) => controller().find(ref), reconcile) ?? reconcile
+    finalizer?: string,
+  ): Reconcile => managers?.guard(resource, (ref) => controller().find(ref), reconcile, finalizer) ?? reconcile
   const { tokenKeys } = settings
   const teller = new Teller({ kube, events, metrics, store: settings.pods.store })
   const rollout = new Rollout(settings.rolloutLimit, () => jobs.cached())
   const isolation = new Isolation({ kube, settings: settings.pods })
+  const created = new OncePerOperation()
   const pace = new StatusPace()
   const schedule = new SavepointSchedule({ kube, events })
   const listener = new Listener({
@@ -192,11 +204,12 @@ function controllersOf(parts: OperatorParts, { metrics, logger, events, leadersh
     reconcile: guarded(
       streamJobs,
       () => jobs,
-      (ref) =>
+      (ref, aside) =>
         reconcileStreamJob(
           {
-            kube,
-            jobClient: aside(jobClient, () => jobs),
+            kube: learning,
+            views,
+            jobClient: besides(jobClient, aside),
             connectors,
             settings: settings.pods,
             tokenKeys,
@@ -204,6 +217,7 @@ function controllersOf(parts: OperatorParts, { metrics, logger, events, leadersh
             events,
             teller,
             isolation,
+            created,
             schedule,
             pace,
             listener,
@@ -212,13 +226,15 @@ function controllersOf(parts: OperatorParts, { metrics, logger, events, leadersh
           },
           ref,
         ),
+      FINALIZER,
     ),
     alsoWatch: [
-      { resource: pods, labelSelector: JOB_LABEL, wakes: jobOf },
+      { resource: pods, labelSelector: JOB_LABEL, wakes: jobOf, read: readPartOfPod },
       ...(settings.pods.network === undefined ? [] : [policiesOf(isolation)]),
       { resource: druidDatasources, wakes: (datasource) => jobsReading(jobs, datasource) },
     ],
   })
+  const views = new JobViews({ kube, clock, cache: jobs })
   metrics.countJobs(() => countBy(jobs.cached(), (job) => job.status?.phase ?? 'Pending'))
   const savepoints: Controller<StreamSavepoint> = new Controller<StreamSavepoint>(machinery, {
     name: 'streamsavepoint',
@@ -227,11 +243,11 @@ function controllersOf(parts: OperatorParts, { metrics, logger, events, leadersh
     reconcile: guarded(
       streamSavepoints,
       () => savepoints,
-      (ref) =>
+      (ref, aside) =>
         reconcileSavepoint(
           {
             kube,
-            jobClient: aside(jobClient, () => savepoints),
+            jobClient: besides(jobClient, aside),
             tokenKeys,
             events,
             leadership,
@@ -255,8 +271,8 @@ function controllersOf(parts: OperatorParts, { metrics, logger, events, leadersh
 }
 
 /** Coordinators may hang: who waits for them holds up no other object. */
-function aside(jobClient: JobClient, controller: () => Pick<Controller<KubeObject>, 'aside'>): JobClient {
-  return wrapped(jobClient, (_, call) => controller().aside(async () => call()))
+function besides(jobClient: JobClient, aside: Aside): JobClient {
+  return wrapped(jobClient, (_, call) => aside(async () => call()))
 }
 
 /** A policy that somebody changes or removes is written again. */

@@ -74,12 +74,14 @@ process.exit(0)
 
 async function measure(): Promise<void> {
   const began = performance.now()
+  const none = new Map<number, number>()
   for (let from = 0; from < jobs; from += 50)
     await Promise.all(Array.from({ length: Math.min(50, jobs - from) }, (_, index) => createJob(nameOf(from + index))))
   await untilRunning(jobs)
   add('all running after', 's', [(performance.now() - began) / 1000])
 
   await atRest()
+  ownDurations('deploys', none, (await reconciles()).own)
   await memory()
   await steady()
   await deploy()
@@ -104,7 +106,17 @@ async function atRest(): Promise<void> {
 async function memory(): Promise<void> {
   const status = readFileSync(`/proc/${operator.process.pid}/status`, 'utf8')
   const kilobytes = (field: string): number => Number(new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(status)?.[1])
-  add('resident memory', 'MB', [kilobytes('VmRSS') / 1024], { target: jobs > 1000 ? 400 : 150 })
+  const scraped = await metrics()
+  const megabytes = (bytes: number): string => `${Math.round(bytes / 2 ** 20)} MB`
+  const note = [
+    `${megabytes(kilobytes('RssFile') * 1024)} of it are pages of Node's own file`,
+    `${megabytes(valueIn(scraped, 'nodejs_heap_size_total_bytes'))} V8's heap`,
+    `${megabytes(valueIn(scraped, 'nodejs_heap_size_used_bytes'))} of that in use`,
+  ]
+  add('resident memory', 'MB', [kilobytes('VmRSS') / 1024], {
+    target: jobs > 1000 ? 400 : 150,
+    note: note.join(', '),
+  })
   add('most resident memory', 'MB', [kilobytes('VmHWM') / 1024])
 }
 
@@ -118,15 +130,30 @@ async function steady(): Promise<void> {
   add('CPU at rest', '% of a core', [((cpuSeconds() - cpu) / STEADY_MS) * 100_000])
   const after = await reconciles()
   add('pass over a job at rest, mean', 'ms', [((after.seconds - passes.seconds) / (after.count - passes.count)) * 1000])
+  ownDurations('at rest', passes.own, after.own)
 }
 
+/** Of passes, without their waits for coordinators. A bucket's upper bound: so much or less. */
+function ownDurations(when: string, before: ReadonlyMap<number, number>, after: ReadonlyMap<number, number>): void {
+  const counts = [...after].map(([bound, count]) => [bound, count - (before.get(bound) ?? 0)] as const)
+  const all = counts.at(-1)?.[1] ?? 0
+  const share = (part: number): number => counts.find(([, count]) => count >= all * part)?.[0] ?? Infinity
+  const note = `the bound of a bucket; ${all} passes`
+  add(`own time of a pass, ${when}, p50`, 'ms', [share(0.5) * 1000], { target: 5, note })
+  add(`own time of a pass, ${when}, p99`, 'ms', [share(0.99) * 1000], { target: 50, note })
+}
+
+/** Its pods are created among these requests. */
 async function deploy(): Promise<void> {
   const offset = server.logSize()
+  const sent = (): AuditedRequest[] => server.requestsSince(offset).filter((one) => isOf('one-more', one))
   await createJob('one-more')
   await untilRunning(jobs + 1)
   await sleep(5_000)
-  const requests = server.requestsSince(offset).filter((one) => isOf('one-more', one))
-  add('API requests of one deploy', '', [requests.length], { target: 12, note: tally(requests) })
+  add('API requests of one deploy', '', [sent().length], { target: 12, note: tally(sent()) })
+  await atRest()
+  await sleep(15_000)
+  add('API requests of one deploy, until it is at rest', '', [sent().length], { note: tally(sent()) })
 }
 
 async function edits(name: string, jobOf: (index: number) => string, target: number): Promise<void> {
@@ -198,22 +225,34 @@ async function startOperator(api: ApiServer): Promise<OperatorProcess> {
   return { process: process_, port }
 }
 
-/** Passes over StreamJobs, of this process of the operator. */
-async function reconciles(): Promise<{ count: number; seconds: number }> {
+/** Passes over StreamJobs, of this process of the operator. `own`: how many took at most so many seconds by themselves. */
+async function reconciles(): Promise<{ count: number; seconds: number; own: ReadonlyMap<number, number> }> {
+  const text = await metrics()
+  const value = (suffix: string): number =>
+    valueIn(text, `millrace_operator_reconcile_duration_seconds_${suffix}{controller="streamjob"}`)
+  const buckets = text.matchAll(
+    /^millrace_operator_reconcile_own_duration_seconds_bucket{le="(.+)",controller="streamjob"} (.+)$/gm,
+  )
+  const own = new Map(
+    [...buckets].map(([, bound, count]) => [bound === '+Inf' ? Infinity : Number(bound), Number(count)]),
+  )
+  return { count: value('count'), seconds: value('sum'), own }
+}
+
+/** Empty before it serves them. */
+async function metrics(): Promise<string> {
   try {
-    const answer = await request(`http://127.0.0.1:${operator.port}/metrics`)
-    const text = await answer.body.text()
-    const value = (suffix: string): number =>
-      Number(
-        new RegExp(`^millrace_operator_reconcile_duration_seconds_${suffix}{controller="streamjob"} (.+)$`, 'm').exec(
-          text,
-        )?.[1] ?? 0,
-      )
-    return { count: value('count'), seconds: value('sum') }
+    return await (await request(`http://127.0.0.1:${operator.port}/metrics`)).body.text()
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ECONNREFUSED') return { count: 0, seconds: 0 }
+    if ((error as NodeJS.ErrnoException).code === 'ECONNREFUSED') return ''
     throw error
   }
+}
+
+/** Of a metric in the text format of Prometheus; 0 where there is none. */
+function valueIn(text: string, series: string): number {
+  const line = text.split('\n').find((one) => one.startsWith(`${series} `))
+  return line === undefined ? 0 : Number(line.slice(series.length + 1))
 }
 
 function cpuSeconds(): number {

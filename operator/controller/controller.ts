@@ -7,7 +7,7 @@ import type { Kube, ObjectRef } from '../kube/kube.ts'
 import type { KubeObject } from '../kube/objects.ts'
 import type { ResourceType } from '../kube/resource-type.ts'
 import { Informer } from './informer.ts'
-import type { OperatorMetrics } from './metrics.ts'
+import type { OperatorMetrics, PassResult } from './metrics.ts'
 import { WorkQueue } from './work-queue.ts'
 
 /**
@@ -15,7 +15,10 @@ import { WorkQueue } from './work-queue.ts'
  * after every change, after `requeueAfterMs`, and with back-off after a throw; never twice at once for a key.
  * The object may be gone: read it first. Nothing may be remembered between passes that matters after a crash.
  */
-export type Reconcile = (ref: ObjectRef) => Promise<ReconcileResult>
+export type Reconcile = (ref: ObjectRef, aside: Aside) => Promise<ReconcileResult>
+
+/** See WorkQueue: a wait of this pass for somebody who may not answer. One after the other. */
+export type Aside = <R>(wait: () => Promise<R>) => Promise<R>
 
 export interface ReconcileResult {
   /** Look again after this time even if nothing changes; absent: only changes and the resync wake it. */
@@ -36,6 +39,8 @@ export interface AlsoWatch<T extends KubeObject> {
    * is gone, its identity, labels and owners are still known.
    */
   wakes: (object: T) => readonly ObjectRef[]
+  /** The part of an object that passes read from the cache (`related`); absent: none does. */
+  read?: (object: T) => T
 }
 
 export interface ControllerOptions<T extends KubeObject> {
@@ -67,7 +72,7 @@ export class Controller<T extends KubeObject> {
   readonly #options: ControllerOptions<T>
   readonly #parts: ControllerParts
   readonly #queue: WorkQueue
-  readonly #informers: Informer<KubeObject>[] = []
+  readonly #informers: { resource: ResourceType<KubeObject>; informer: Informer<KubeObject> }[] = []
   readonly #primary: Informer<T>[] = []
   /** By key, the versions in which objects were left by passes that had nothing to do. */
   readonly #settledAt = new Map<string, string>()
@@ -100,10 +105,11 @@ export class Controller<T extends KubeObject> {
         },
       })
       this.#primary.push(primary)
-      for (const also of this.#options.alsoWatch ?? []) this.#informers.push(this.#alsoInformer(also, scope))
+      for (const also of this.#options.alsoWatch ?? [])
+        this.#informers.push({ resource: also.resource, informer: this.#alsoInformer(also, scope) })
       primary.start()
     }
-    for (const informer of this.#informers) informer.start()
+    for (const { informer } of this.#informers) informer.start()
   }
 
   /** What a pass has written itself comes back as a change, perhaps before the pass ends. */
@@ -120,7 +126,8 @@ export class Controller<T extends KubeObject> {
     return new Informer<KubeObject>(this.#parts, {
       resource: also.resource,
       scope: { ...scope, ...(also.labelSelector === undefined ? {} : { labelSelector: also.labelSelector }) },
-      kept: identityOf,
+      kept: also.read ?? identityOf,
+      ...(also.read === undefined ? {} : { keys: (object: KubeObject) => also.wakes(object).map(keyOf) }),
       onChange: (object) => {
         for (const ref of also.wakes(object)) if (this.find(ref) !== undefined) this.#queue.add(keyOf(ref))
       },
@@ -136,22 +143,17 @@ export class Controller<T extends KubeObject> {
   /** Stops watching and taking up work; resolves when the passes under way have ended. */
   async stop(): Promise<void> {
     this.#cancelResync?.()
-    for (const informer of [...this.#primary, ...this.#informers]) informer.stop()
+    for (const informer of this.#all()) informer.stop()
     await this.#queue.stop()
   }
 
   hasSynced(): boolean {
-    return this.#primary.length > 0 && [...this.#primary, ...this.#informers].every((informer) => informer.hasSynced())
+    return this.#primary.length > 0 && this.#all().every((informer) => informer.hasSynced())
   }
 
   /** Something that no watch tells is known to have changed. */
   wake(ref: ObjectRef): void {
     this.#queue.add(keyOf(ref))
-  }
-
-  /** See WorkQueue: for waits of a pass of this controller. */
-  aside<R>(wait: () => Promise<R>): Promise<R> {
-    return this.#queue.aside(wait)
   }
 
   /** What the cache knows, for metrics; may be behind. */
@@ -166,6 +168,28 @@ export class Controller<T extends KubeObject> {
       if (found !== undefined) return found
     }
     return undefined
+  }
+
+  /** Objects of a resource that is watched also, and read, which wake this one, as cached. */
+  related<R extends KubeObject>(resource: ResourceType<R>, ref: ObjectRef): R[] {
+    return this.#informersOf(resource).flatMap((informer) => informer.under(keyOf(ref)))
+  }
+
+  /** An answer of the API server, which may be newer than what the watches have told. */
+  learn<R extends KubeObject>(resource: ResourceType<R>, object: R): void {
+    for (const informer of this.#informersOf(resource)) informer.learn(object)
+  }
+
+  #informersOf<R extends KubeObject>(resource: ResourceType<R>): Informer<R>[] {
+    const isOf = (other: ResourceType<KubeObject>): boolean =>
+      other.plural === resource.plural && other.group === resource.group
+    const own = isOf(this.#options.resource) ? this.#primary : []
+    const also = this.#informers.filter((one) => isOf(one.resource)).map(({ informer }) => informer)
+    return [...own, ...also] as unknown as Informer<R>[]
+  }
+
+  #all(): Pick<Informer<KubeObject>, 'stop' | 'hasSynced'>[] {
+    return [...this.#primary, ...this.#informers.map(({ informer }) => informer)]
   }
 
   queueDepth(): number {
@@ -183,20 +207,29 @@ export class Controller<T extends KubeObject> {
     const { clock, logger, metrics } = this.#parts
     const startedAt = clock.now()
     let settledAt: string | undefined
+    let asideMs = 0
+    const aside: Aside = async (wait) => {
+      const from = clock.now()
+      try {
+        return await this.#queue.aside(wait)
+      } finally {
+        asideMs += clock.now() - from
+      }
+    }
+    const ended = (result: PassResult): void => {
+      metrics.reconciled(this.name, result, { durationMs: clock.now() - startedAt, asideMs })
+    }
     this.#settledAt.delete(key)
     this.#seen.set(key, '')
     try {
-      const result = await this.#options.reconcile(refOfKey(key))
+      const result = await this.#options.reconcile(refOfKey(key), aside)
       settledAt = result.settledAt
-      metrics.reconciled(this.name, 'ok', clock.now() - startedAt)
+      ended('ok')
       return result
     } catch (error) {
-      if (isConflict(error)) {
-        // Somebody else was faster: routine. The next pass decides on what is there now.
-        metrics.reconciled(this.name, 'conflict', clock.now() - startedAt)
-        return { requeueAfterMs: 50 }
-      }
-      metrics.reconciled(this.name, 'error', clock.now() - startedAt)
+      // Somebody else was faster: routine. The next pass decides on what is there now.
+      ended(isConflict(error) ? 'conflict' : 'error')
+      if (isConflict(error)) return { requeueAfterMs: 50 }
       logger.warn('reconcile failed, will be tried again', { object: key, error: describeWithCauses(error) })
       throw error
     } finally {

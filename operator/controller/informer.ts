@@ -15,6 +15,8 @@ export interface InformerOptions<T extends KubeObject> {
   onChange: (object: T) => void
   /** The part of an object that the cache keeps; absent: all of it but `managedFields`. */
   kept?: (object: T) => T
+  /** The keys under which `under` finds an object. */
+  keys?: (object: T) => readonly string[]
 }
 
 export interface InformerParts {
@@ -29,6 +31,8 @@ const FIRST_RETRY_MS = 500
 const LONGEST_RETRY_MS = 30_000
 /** A watch that ends sooner has told nothing; servers end one after minutes. */
 const SHORT_WATCH_MS = 1_000
+/** More than go while one answer is on its way. */
+const MOST_GONE = 1_000
 
 /**
  * A cache of one resource: list, then watch from there, watch again when the server ends it, list again after
@@ -39,6 +43,10 @@ export class Informer<T extends KubeObject> {
   readonly #parts: InformerParts
   readonly #options: InformerOptions<T>
   readonly #objects = new Map<string, T>()
+  /** By the keys of the options, the keys of objects. */
+  readonly #index = new Map<string, Set<string>>()
+  /** UIDs of objects that went lately: an answer that was on its way meanwhile does not bring them back. */
+  readonly #gone = new Set<string>()
   #watch: Watch | undefined
   #synced = false
   #stopped = false
@@ -68,6 +76,19 @@ export class Informer<T extends KubeObject> {
 
   items(): T[] {
     return [...this.#objects.values()]
+  }
+
+  /** Those that have this key. */
+  under(key: string): T[] {
+    return [...(this.#index.get(key) ?? [])].flatMap((one) => this.#objects.get(one) ?? [])
+  }
+
+  /** What the API server has answered about an object: it may be newer than what the watch has told. */
+  learn(object: T): void {
+    const { namespace, labelSelector = '' } = this.#options.scope
+    const { uid = '', labels } = object.metadata
+    const isInScope = namespace === undefined || object.metadata.namespace === namespace
+    if (this.#synced && isInScope && isSelected(labels, labelSelector) && !this.#gone.has(uid)) this.#keep(object)
   }
 
   async #run(): Promise<void> {
@@ -110,8 +131,9 @@ export class Informer<T extends KubeObject> {
       this.#keep(object)
     }
     for (const [key, object] of this.#objects) {
-      if (listed.has(key)) continue
-      this.#objects.delete(key)
+      // What was learnt from an answer since is newer than the list.
+      if (listed.has(key) || isNewer(object.metadata.resourceVersion, resourceVersion)) continue
+      this.#remove(key)
       this.#options.onChange(object)
     }
     this.#synced = true
@@ -136,20 +158,48 @@ export class Informer<T extends KubeObject> {
     if (this.#stopped) return undefined
     if (event.type === 'BOOKMARK') return event.resourceVersion
     if (event.type === 'DELETED') {
-      this.#objects.delete(keyOf(event.object))
-      this.#options.onChange(event.object)
+      this.#wentAway(event.object)
     } else {
       this.#keep(event.object)
     }
     return event.object.metadata.resourceVersion
   }
 
+  /** Another object may have the name by now. */
+  #wentAway(object: T): void {
+    const key = keyOf(object)
+    this.#gone.add(object.metadata.uid ?? '')
+    const [oldest = ''] = this.#gone
+    if (this.#gone.size > MOST_GONE) this.#gone.delete(oldest)
+    const known = this.#objects.get(key)
+    if (known !== undefined && known.metadata.uid !== object.metadata.uid && isNewerObject(known, object)) return
+    this.#remove(key)
+    this.#options.onChange(object)
+  }
+
   #keep(object: T): void {
     const key = keyOf(object)
     const known = this.#objects.get(key)
-    if (known !== undefined && known.metadata.uid === object.metadata.uid && !isNewer(object, known)) return
-    this.#objects.set(key, this.#options.kept?.(object) ?? withoutManagedFields(object))
+    if (known !== undefined && !isNewerObject(object, known)) return
+    const kept = this.#options.kept?.(object) ?? withoutManagedFields(object)
+    this.#remove(key)
+    this.#objects.set(key, kept)
+    for (const one of this.#options.keys?.(kept) ?? []) {
+      const under = this.#index.get(one) ?? new Set()
+      this.#index.set(one, under.add(key))
+    }
     this.#options.onChange(object)
+  }
+
+  #remove(key: string): void {
+    const known = this.#objects.get(key)
+    if (known === undefined) return
+    this.#objects.delete(key)
+    for (const one of this.#options.keys?.(known) ?? []) {
+      const under = this.#index.get(one)
+      under?.delete(key)
+      if (under?.size === 0) this.#index.delete(one)
+    }
   }
 }
 
@@ -162,7 +212,23 @@ function keyOf(object: KubeObject): string {
   return `${object.metadata.namespace ?? ''}/${object.metadata.name}`
 }
 
+/** For the selectors of this operator: `name`, `!name` and `name=value`, each of which must hold. */
+function isSelected(labels: Readonly<Record<string, string>> = {}, selector: string): boolean {
+  return selector
+    .split(',')
+    .filter((term) => term !== '')
+    .every((term) => {
+      const [name = '', value] = term.split('=')
+      if (name.startsWith('!')) return !Object.hasOwn(labels, name.slice(1))
+      return Object.hasOwn(labels, name) && (value === undefined || labels[name] === value)
+    })
+}
+
+function isNewerObject(a: KubeObject, b: KubeObject): boolean {
+  return isNewer(a.metadata.resourceVersion, b.metadata.resourceVersion)
+}
+
 /** resourceVersions are decimal numbers that may be compared (guaranteed since Kubernetes 1.35). */
-function isNewer(a: KubeObject, b: KubeObject): boolean {
-  return BigInt(a.metadata.resourceVersion ?? '0') > BigInt(b.metadata.resourceVersion ?? '0')
+function isNewer(a = '0', b = '0'): boolean {
+  return BigInt(a) > BigInt(b)
 }

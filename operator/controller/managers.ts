@@ -2,7 +2,7 @@ import type { Clock } from '../../runtime/ports/clock.ts'
 import { isNotFound, KubeError, unlessNotFound } from '../kube/errors.ts'
 import type { EventNote, EventRecorder } from '../kube/events.ts'
 import type { Kube, ObjectRef } from '../kube/kube.ts'
-import type { KubeObject, Lease } from '../kube/objects.ts'
+import type { KubeObject, Lease, ObjectMeta } from '../kube/objects.ts'
 import { leases } from '../kube/resource-type.ts'
 import type { ResourceType } from '../kube/resource-type.ts'
 import type { Reconcile } from './controller.ts'
@@ -41,21 +41,25 @@ export class Managers {
     this.#own = `${parts.own.namespace}/${parts.own.name}`
   }
 
-  /** The same, for objects that are this operator's. `find`: in its cache. */
+  /**
+   * The same, for objects that are this operator's. `find`: in its cache. `finalizer`: what an object gets with the name,
+   * to spare a write of its own.
+   */
   guard<T extends KubeObject>(
     resource: ResourceType<T>,
     find: (ref: ObjectRef) => T | undefined,
     reconcile: Reconcile,
+    finalizer?: string,
   ): Reconcile {
-    return async (ref) => {
+    return async (ref, aside) => {
       const object = find(ref)
-      if (object === undefined) return (await this.#isLeft(resource, ref)) ? {} : reconcile(ref)
+      if (object === undefined) return (await this.#isLeft(resource, ref)) ? {} : reconcile(ref, aside)
       const manager = object.metadata.annotations?.[MANAGER_ANNOTATION]
-      if (manager === this.#own) return reconcile(ref)
+      if (manager === this.#own) return reconcile(ref, aside)
       const state = manager === undefined ? 'gone' : await this.#stateOf(manager)
       if (state === 'gone') {
         // Its change comes back as an event, and with it the next pass.
-        await this.#sign(resource, object, this.#own)
+        await this.#sign(resource, object, this.#own, withFinalizer(object, finalizer))
         if (manager !== undefined) await this.#parts.events.record(object, takenOver(manager, this.#own))
         return {}
       }
@@ -75,10 +79,16 @@ export class Managers {
     return object !== undefined
   }
 
-  async #sign<T extends KubeObject>(resource: ResourceType<T>, { metadata }: T, name: string | null): Promise<void> {
+  async #sign<T extends KubeObject>(
+    resource: ResourceType<T>,
+    { metadata }: T,
+    name: string | null,
+    more: Pick<ObjectMeta, 'finalizers'> = {},
+  ): Promise<void> {
     const { namespace = '', name: object, resourceVersion } = metadata
     const annotations = { [MANAGER_ANNOTATION]: name }
-    await this.#parts.kube.patch(resource, { namespace, name: object }, { metadata: { resourceVersion, annotations } })
+    const patch = { metadata: { resourceVersion, annotations, ...more } }
+    await this.#parts.kube.patch(resource, { namespace, name: object }, patch)
   }
 
   #stateOf(manager: string): Promise<ManagerState> {
@@ -114,6 +124,13 @@ export class Managers {
     if (now - seen.at > STALE_MS) return 'gone'
     return seen.isRenewed ? 'lives' : 'unknown'
   }
+}
+
+/** An object that is being deleted takes no finalizer any more. */
+function withFinalizer({ metadata }: KubeObject, finalizer: string | undefined): Pick<ObjectMeta, 'finalizers'> {
+  const { finalizers = [], deletionTimestamp } = metadata
+  if (finalizer === undefined || deletionTimestamp !== undefined || finalizers.includes(finalizer)) return {}
+  return { finalizers: [...finalizers, finalizer] }
 }
 
 interface SeenLease {

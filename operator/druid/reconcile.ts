@@ -1,4 +1,4 @@
-import type { Reconcile, ReconcileResult } from '../controller/controller.ts'
+import type { ReconcileResult } from '../controller/controller.ts'
 import { unlessNotFound } from '../kube/errors.ts'
 import type { Kube, ObjectRef } from '../kube/kube.ts'
 import { FINALIZER, druidDatasources } from './druid-datasource.ts'
@@ -12,7 +12,7 @@ import { SharedLooks } from './shared-looks.ts'
  * Reconciles DruidDatasources (see Reconcile): finalizer, deletion, or one pass.
  * Only the time of the next look is remembered, so that our own status writes do not wake us at once.
  */
-export function druidReconciler(parts: DruidReconcileParts): Reconcile {
+export function druidReconciler(parts: DruidReconcileParts): (ref: ObjectRef) => Promise<ReconcileResult> {
   const nextLook = new Map<string, { generation: number | undefined; at: number; afterMs: number }>()
   const looks = new SharedLooks(parts.clock)
   return async (ref) => {

@@ -1,4 +1,5 @@
-import { Agent, request } from 'undici'
+import { Agent, Client, request } from 'undici'
+import type { Dispatcher } from 'undici'
 import type {
   AutoscalerPolicy,
   JobReport,
@@ -148,33 +149,26 @@ interface Answer {
 
 /** Connections of a job that nothing was sent to for so long are closed. */
 const FORGET_MS = 60_000
+const OPTIONS = { keepAliveTimeout: 20_000, maxResponseSize: MAX_ANSWER_BYTES }
 
 function undiciTransport(): JobTransport {
-  const options = { keepAliveTimeout: 20_000, maxResponseSize: MAX_ANSWER_BYTES }
-  const plain = new Agent({ ...options, connect: { timeout: 2_000 } })
-  const encrypted = new Map<string, { agent: Agent; usedAt: number }>()
-  const encryptedTo = ({ jobUid, token }: JobEndpoint): Agent => {
-    const now = performance.now()
-    for (const [key, { agent, usedAt }] of encrypted) {
-      if (now - usedAt < FORGET_MS) break
-      encrypted.delete(key)
-      void agent.close()
-    }
-    const key = `${jobUid} ${token}`
-    const agent =
-      encrypted.get(key)?.agent ??
-      new Agent({ ...options, connect: { ...clientTls({ jobUid, token }), timeout: 2_000 } })
-    // at the end: the first is the one that was not used for longest
-    encrypted.delete(key)
-    encrypted.set(key, { agent, usedAt: now })
-    return agent
+  const plain = new Agent({ ...OPTIONS, connect: { timeout: 2_000 } })
+  const agents = new Kept<Agent>()
+  const waiting = new Kept<Client>()
+  const dispatcherFor = (at: JobEndpoint, waitMs: number): Dispatcher => {
+    const { jobUid, token } = at
+    if (at.encryption !== 'on') return plain
+    const options = { ...OPTIONS, connect: { ...clientTls({ jobUid, token }), timeout: 2_000 } }
+    // A question whose answer is waited for has a connection of its own; that of a Client takes half the memory.
+    return waitMs > 0
+      ? waiting.get(`${jobUid} ${token} ${urlOf(at, '')}`, waitMs, () => new Client(urlOf(at, ''), options))
+      : agents.get(`${jobUid} ${token}`, 0, () => new Agent(options))
   }
   return {
     async send(at, { method, path, body, waitMs = 0 }) {
-      const agent = at.encryption === 'on' ? encryptedTo(at) : plain
       const answer = await request(urlOf(at, path), {
         method,
-        dispatcher: agent,
+        dispatcher: dispatcherFor(at, waitMs),
         headersTimeout: waitMs + TIMEOUT_MS,
         bodyTimeout: TIMEOUT_MS,
         signal: AbortSignal.timeout(waitMs + 2 * TIMEOUT_MS),
@@ -188,8 +182,33 @@ function undiciTransport(): JobTransport {
       return { status: answer.statusCode, text: await answer.body.text() }
     },
     close: async () => {
-      await Promise.all([plain, ...[...encrypted.values()].map(({ agent }) => agent)].map((agent) => agent.destroy()))
+      await Promise.all([plain, ...agents.all(), ...waiting.all()].map((dispatcher) => dispatcher.destroy()))
     },
+  }
+}
+
+/** Connections by what they are to, until nothing was asked of them for a while. */
+class Kept<T extends Dispatcher> {
+  /** In the order in which they were asked for last. */
+  readonly #kept = new Map<string, { dispatcher: T; until: number }>()
+
+  /** `busyMs`: so long it may take until the answer comes. */
+  get(key: string, busyMs: number, make: () => T): T {
+    const now = performance.now()
+    for (const [other, { dispatcher, until }] of this.#kept) {
+      if (now < until) break
+      this.#kept.delete(other)
+      void dispatcher.close()
+    }
+    const dispatcher = this.#kept.get(key)?.dispatcher ?? make()
+    // at the end: the first is the one that was not used for longest
+    this.#kept.delete(key)
+    this.#kept.set(key, { dispatcher, until: now + busyMs + FORGET_MS })
+    return dispatcher
+  }
+
+  all(): T[] {
+    return [...this.#kept.values()].map(({ dispatcher }) => dispatcher)
   }
 }
 

@@ -38,7 +38,7 @@ export function imageOf(pod: Pod | undefined): string | undefined {
   return containers.find(({ name }) => name === CONTAINER_NAME)?.image
 }
 
-const ENCRYPTION_ENV = 'MILLRACE_ENCRYPTION'
+export const ENCRYPTION_ENV = 'MILLRACE_ENCRYPTION'
 
 /** Whether a pod that was rendered, now or by another operator, encrypts its connections. */
 export function encryptionOf(pod: Pod): Encryption {

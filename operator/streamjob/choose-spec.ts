@@ -10,7 +10,7 @@ import { hashOf } from '../resources/hash.ts'
 import { lastGoodName } from '../resources/job-objects.ts'
 import type { PodSettings } from '../resources/job-pod.ts'
 import { reachOf } from '../resources/job-reach.ts'
-import { isListed, isSealed, keptHash, keptPart, readKept, SHORT_HASH, takenRevision } from './kept-specs.ts'
+import { isListed, isSealed, keptHash, keptPart, readKept, SHORT_HASH } from './kept-specs.ts'
 import type { KeptSpecs } from './kept-specs.ts'
 import { planEdit, type EditPlan } from './edit-plan.ts'
 import type { KeepSpec } from './observed.ts'
@@ -51,16 +51,14 @@ export interface UsableSpec {
 export async function chooseSpec(parts: ChooseParts, job: StreamJob): Promise<ChosenSpec> {
   const chosen = await choose(parts, job)
   const { kept, keep = earlierSpecs(job, kept) } = chosen
-  return keep === undefined
-    ? chosen
-    : { ...chosen, keep: { ...keep, taken: await takenRevision(parts.kube, job, keep.specs) } }
+  return { ...chosen, keep }
 }
 
 /** Specs that were kept before there were revisions get theirs, whichever spec runs. */
 function earlierSpecs({ status }: StreamJob, kept: KeptSpecs | undefined): KeepSpec | undefined {
   const isVouchedFor = (status?.lastGood?.hash.length ?? 0) > SHORT_HASH
   if (kept?.lastGood === undefined || kept.unlisted.length === 0 || !isVouchedFor) return undefined
-  return { kind: 'earlier', change: undefined, specs: kept.unlisted, taken: undefined, leftover: kept.leftover }
+  return { kind: 'earlier', change: undefined, specs: kept.unlisted, leftover: kept.leftover }
 }
 
 async function choose(parts: ChooseParts, job: StreamJob): Promise<ChosenSpec> {
@@ -97,7 +95,6 @@ async function newestSpec(parts: ChooseParts, job: StreamJob, isKept: boolean): 
     kind: isKept && hash.length > SHORT_HASH ? 'earlier' : 'newest',
     change,
     specs: [...kept.unlisted.filter((spec) => !isSealed(spec, keptHash(job.spec))), job.spec],
-    taken: undefined,
     leftover: kept.leftover,
   }
   // A revision that was held stays so until the newest spec is kept.

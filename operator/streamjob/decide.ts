@@ -1,6 +1,6 @@
 import type { JobReport } from '../../runtime/control/job-report.ts'
 import type { ErrorReport } from '../../runtime/model/errors.ts'
-import type { Operation, OperationType, StreamJobPhase } from '../api/stream-job.ts'
+import type { Operation, OperationType } from '../api/stream-job.ts'
 import type { Pod } from '../kube/objects.ts'
 import { templateOf } from '../resources/template.ts'
 import { subtaskOf } from '../resources/worker-pod.ts'
@@ -24,7 +24,7 @@ import {
   strayWorkers,
 } from './pod-sets.ts'
 import { blockedPod } from './pod-trouble.ts'
-import { asRefusedBefore, refused, targetRefusal } from './refusal.ts'
+import { asRefusedBefore, refused, takenMessage, targetRefusal } from './refusal.ts'
 import { hasStarted } from './restore-source.ts'
 import { heldBy } from './revisions.ts'
 import { decideRollback } from './stability.ts'
@@ -76,12 +76,7 @@ export function isAtRest({ job, pods, problems, isDeferred, waitsFor }: Observed
 function nextStep(observed: Observed): Decision {
   const { job, wanted } = observed
   if (job.metadata.deletionTimestamp !== undefined) return decideDelete(observed)
-  if (observed.keepSpec !== undefined) {
-    const { taken } = observed.keepSpec
-    return taken === undefined
-      ? keepSpec(observed)
-      : nameTaken(observed, `ControllerRevision ${taken}`, observed.job.status?.phase ?? 'Pending')
-  }
+  if (observed.keepSpec !== undefined) return keepSpec(observed)
   if (job.status?.lastGood?.leftover) return asBefore(observed, { kind: 'deleteLeftover' }, [])
   if (wanted === undefined) {
     const isEmpty = observed.pods.length === 0
@@ -134,7 +129,7 @@ function decideRun(observed: Observed, wanted: Wanted): Decision {
     })
   }
   const [taken] = observed.taken
-  if (taken !== undefined) return nameTaken(observed, taken, 'Pending')
+  if (taken !== undefined) return nameTaken(observed, taken)
   return decideUpgrade(observed, wanted) ?? decideOneTemplate(observed, wanted)
 }
 
@@ -171,10 +166,10 @@ function removeAbandoned(observed: Observed, abandoned: readonly Pod[]): Decisio
 }
 
 /** Nothing of someone else is overwritten or used. */
-function nameTaken(observed: Observed, object: string, phase: StreamJobPhase): Decision {
-  const message = `The ${object} exists and belongs to someone else: rename this job or remove it.`
+function nameTaken(observed: Observed, object: string): Decision {
+  const message = takenMessage(object)
   return settled(observed, {
-    phase,
+    phase: 'Pending',
     reason: 'NameTaken',
     message,
     stalled: true,

@@ -11,7 +11,7 @@ import { isOwnedBy } from '../resources/labels.ts'
 import { jobNetworkPolicy, networkPolicies, networkPolicyName } from '../resources/network-policy.ts'
 import type { JobNetwork, NetworkPolicy } from '../resources/network-policy.ts'
 import { FIELD_MANAGER } from '../kube/field-manager.ts'
-import { refusalFrom } from './refusal.ts'
+import { nameTaken, refusalFrom } from './refusal.ts'
 import type { Refused } from './refusal.ts'
 
 /**
@@ -63,7 +63,7 @@ export class Isolation {
   async #writeService(job: StreamJob, source: ListeningSource): Promise<Refused | undefined> {
     const service = senderService(job, source)
     const found = await unlessNotFound(this.#kube.get(services, refOf(service)))
-    if (found !== undefined && !isOwnedBy(found, job)) return taken(service)
+    if (found !== undefined && !isOwnedBy(found, job)) return nameTaken(service)
     return refusalFrom(service, this.#kube.apply(services, service, FIELD_MANAGER))
   }
 
@@ -81,7 +81,7 @@ export class Isolation {
   ): Promise<Refused | undefined> {
     const policy = jobNetworkPolicy(job, network, this.#settings.ports ?? JOB_PORTS, listening)
     const found = await this.#find(job)
-    if (found !== undefined && !isOwnedBy(found, job)) return taken(policy)
+    if (found !== undefined && !isOwnedBy(found, job)) return nameTaken(policy)
     return refusalFrom(policy, this.#kube.apply(networkPolicies, policy, FIELD_MANAGER))
   }
 
@@ -96,13 +96,6 @@ export class Isolation {
   #find({ metadata }: StreamJob): Promise<NetworkPolicy | undefined> {
     const ref = { namespace: metadata.namespace ?? '', name: networkPolicyName(metadata.name) }
     return unlessNotFound(this.#kube.get(networkPolicies, ref))
-  }
-}
-
-function taken({ kind, metadata }: KubeObject): Refused {
-  return {
-    reason: 'NameTaken',
-    message: `The ${kind} ${metadata.name} exists and belongs to someone else: rename this job or remove it.`,
   }
 }
 

@@ -10,7 +10,7 @@ import { isOwnedBy, JOB_LABEL, selectorOf } from '../resources/labels.ts'
 import { sealOf } from '../resources/hash.ts'
 import { keptHash, keptPart } from './kept-specs.ts'
 import type { Observed } from './observed.ts'
-import { refusalFrom } from './refusal.ts'
+import { nameTaken, refusalFrom } from './refusal.ts'
 import type { Refused } from './refusal.ts'
 import { withinLimit, withRevision } from './revisions.ts'
 
@@ -62,28 +62,37 @@ async function writeRevision(
   revision: number,
 ): Promise<Refused | undefined> {
   const wanted = controllerRevision(job, { hash: keptHash(spec), spec: keptPart(spec), revision })
-  return refusalFrom(wanted, createOrRaise(kube, job, wanted))
+  let isTaken = false
+  const write = createOrRaise(kube, job, wanted).then((outcome) => {
+    isTaken = outcome === 'taken'
+  })
+  return (await refusalFrom(wanted, write)) ?? (isTaken ? nameTaken(wanted) : undefined)
 }
 
-/** One of this job that is there has the same text, unless somebody has put another one in its place. */
-async function createOrRaise(kube: Kube, job: StreamJob, wanted: ControllerRevision): Promise<void> {
+/**
+ * One of this job that is there has the same text, unless somebody has put another one in its place. One of someone else
+ * is left alone.
+ */
+async function createOrRaise(kube: Kube, job: StreamJob, wanted: ControllerRevision): Promise<'kept' | 'taken'> {
   try {
     await kube.create(controllerRevisions, wanted)
-    return
+    return 'kept'
   } catch (error) {
     if (!isAlreadyExists(error)) throw error
   }
   const { namespace = '', name, labels } = wanted.metadata
   const there = await unlessNotFound(kube.get(controllerRevisions, { namespace, name }))
   if (there !== undefined && holds(there, job, wanted)) {
-    if (there.revision === wanted.revision && there.metadata.labels?.[JOB_LABEL] === job.metadata.name) return
+    if (there.revision === wanted.revision && there.metadata.labels?.[JOB_LABEL] === job.metadata.name) return 'kept'
     const { resourceVersion } = there.metadata
     const { revision } = wanted
     await kube.patch(controllerRevisions, { namespace, name }, { metadata: { resourceVersion, labels }, revision })
-    return
+    return 'kept'
   }
-  if (there !== undefined && isOwnedBy(there, job)) await deleteRevision(kube, there)
+  if (there !== undefined && !isOwnedBy(there, job)) return 'taken'
+  if (there !== undefined) await deleteRevision(kube, there)
   await kube.create(controllerRevisions, wanted)
+  return 'kept'
 }
 
 function holds(there: ControllerRevision, job: StreamJob, { data }: ControllerRevision): boolean {

@@ -133,17 +133,3 @@ function parsedSpec(text: string | undefined): StreamJobSpec | undefined {
     throw error
   }
 }
-
-/** The name of a revision that one of these specs needs and that belongs to someone else; undefined when none does. */
-export async function takenRevision(
-  kube: Kube,
-  job: StreamJob,
-  specs: readonly StreamJobSpec[],
-): Promise<string | undefined> {
-  for (const spec of specs) {
-    const name = revisionName(job.metadata.name, keptHash(spec))
-    const found = await unlessNotFound(kube.get(controllerRevisions, { namespace: job.metadata.namespace ?? '', name }))
-    if (found !== undefined && !isOwnedBy(found, job)) return name
-  }
-  return undefined
-}

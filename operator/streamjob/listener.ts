@@ -7,7 +7,7 @@ import type { JobClient, JobEndpoint } from '../job-client.ts'
 import type { ObjectRef } from '../kube/kube.ts'
 
 /** A coordinator that hangs is noticed after this time and the patience of the client. */
-const WAIT_MS = 20_000
+const WAIT_MS = 60_000
 /** A coordinator that does not wait, or takes each digest for another one, is asked no more often. */
 const AGAIN_MS = 3_000
 /** A coordinator that says something else each time costs a pass in this time. */
@@ -62,6 +62,11 @@ export class Listener {
       this.#listening.set(key, listening)
       void this.#listen(ref, listening)
     }
+    return this.restMs()
+  }
+
+  /** The time between two passes over a job at rest, of which nothing is heard. */
+  restMs(): number {
     const share = (this.#parts.jobs() / this.#parts.passesPerSecond) * 1000
     return Math.min(Math.max(share, LEAST_REST_MS), LONGEST_REST_MS)
   }

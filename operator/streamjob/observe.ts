@@ -7,13 +7,13 @@ import type { JobClient, JobEndpoint } from '../job-client.ts'
 import { unlessNotFound } from '../kube/errors.ts'
 import type { Kube } from '../kube/kube.ts'
 import type { KubeObject, Pod } from '../kube/objects.ts'
-import { pods as podResource, services } from '../kube/resource-type.ts'
+import { services } from '../kube/resource-type.ts'
 import { coordinatorName } from '../resources/coordinator-pod.ts'
 import { presentToken, tokenOf, type TokenKeys } from '../resources/job-token.ts'
 import { tokenSecretName } from '../resources/job-token.ts'
 import { encryptionOf, imageOf, portOf } from '../resources/job-pod.ts'
 import type { PodContext, PodSettings } from '../resources/job-pod.ts'
-import { isOwnedBy, JOB_LABEL } from '../resources/labels.ts'
+import { isOwnedBy } from '../resources/labels.ts'
 import { stateLocation } from '../resources/state-location.ts'
 import { templateHash, templateOf, UNNAMED } from '../resources/template.ts'
 import { coordinatorAddress } from '../resources/worker-pod.ts'
@@ -22,6 +22,7 @@ import type { CoordinatorView, Observed } from './observed.ts'
 import { chooseSpec, readJobSpec, usableSpec } from './choose-spec.ts'
 import type { UsableSpec } from './choose-spec.ts'
 import { keptHash, readKept, type KeptSpecs } from './kept-specs.ts'
+import type { JobView } from './job-views.ts'
 import { savepointId } from './operation.ts'
 import { asTemplate, coordinatorAmong, isLiving, podsOfTemplate, withTemplates } from './pod-sets.ts'
 import { blockedPod } from './pod-trouble.ts'
@@ -41,14 +42,12 @@ export interface ObserveParts {
 }
 
 /**
- * Reads all that a pass needs: the pods of the job, its last good spec when the newest one is bad, what its
- * coordinators say. Reads from the API server, not from a cache, so a pass never acts on what it has itself changed.
+ * All that a pass decides on, besides the job and the pods that bear its name: its last good spec when the newest one is
+ * bad, what its coordinators say.
  */
-export async function observe(parts: ObserveParts, job: StreamJob): Promise<Observed> {
+export async function observe(parts: ObserveParts, { job, pods: named }: JobView): Promise<Observed> {
   const { kube } = parts
-  const namespace = job.metadata.namespace ?? ''
-  const all = await kube.list(podResource, { namespace, labelSelector: `${JOB_LABEL}=${job.metadata.name}` })
-  const own = all.items.filter((pod) => isOwnedBy(pod, job))
+  const own = named.filter((pod) => isOwnedBy(pod, job))
   const spec = await chooseSpec(parts, job)
   const newest = spec.chosen === undefined ? undefined : await renderWanted(parts, job, own, spec.chosen)
   const seen =
@@ -76,10 +75,10 @@ export async function observe(parts: ObserveParts, job: StreamJob): Promise<Obse
     held: spec.held,
     stableSpec: await stableSpecOf(parts, job, spec.kept),
     pods,
-    orphans: all.items.filter(({ metadata }) => (metadata.ownerReferences ?? []).length === 0),
+    orphans: named.filter(({ metadata }) => (metadata.ownerReferences ?? []).length === 0),
     stateLocation: locationOfState(parts, job, coordinator.view),
     taken: [
-      ...takenPods(all.items, own, wanted?.set),
+      ...takenPods(named, own, wanted?.set),
       ...(await takenService(parts, job, coordinatorAmong(pods, template))),
     ],
     coordinatorAddress: running === undefined ? undefined : addressIn(running, pods),

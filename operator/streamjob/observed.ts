@@ -13,8 +13,6 @@ export interface KeepSpec {
   change: Change | undefined
   /** The specs that get a revision each, the oldest first. */
   specs: readonly StreamJobSpec[]
-  /** The ControllerRevision of one of them, when it belongs to someone else. */
-  taken: string | undefined
   /** The ConfigMap from which earlier ones were read. */
   leftover: string | undefined
 }

@@ -4,8 +4,8 @@ import type { ReconcileResult } from '../controller/controller.ts'
 import { orderOf } from '../controller/leadership.ts'
 import type { Leadership } from '../controller/leadership.ts'
 import { FINALIZER, streamJobs } from '../api/stream-job.ts'
-import type { StreamJob, StreamJobStatus } from '../api/stream-job.ts'
-import { isAlreadyExists, isConflict, isNotFound, unlessNotFound } from '../kube/errors.ts'
+import type { Operation, StreamJob, StreamJobStatus } from '../api/stream-job.ts'
+import { isAlreadyExists, isConflict, isNotFound } from '../kube/errors.ts'
 import type { EventNote, EventRecorder } from '../kube/events.ts'
 import type { ObjectRef } from '../kube/kube.ts'
 import type { KubeObject, Pod } from '../kube/objects.ts'
@@ -22,11 +22,14 @@ import { endpointOf, observe } from './observe.ts'
 import type { ObserveParts } from './observe.ts'
 import type { Observed } from './observed.ts'
 import { deletionDeadlineMs } from './operation.ts'
+import type { OncePerOperation } from './once-per-operation.ts'
 import { coordinatorAmong } from './pod-sets.ts'
 import { predecessorOf } from './predecessor.ts'
 import { refused, refusalFrom, targetRefusalOf } from './refusal.ts'
 import type { Refused } from './refusal.ts'
 import type { Isolation } from './isolation.ts'
+import { standsOnTold } from './job-views.ts'
+import type { JobView, JobViews } from './job-views.ts'
 import type { Listener } from './listener.ts'
 import { statusOf } from './status.ts'
 import type { StatusPace } from './status-pace.ts'
@@ -39,7 +42,9 @@ import { textWithoutNulls } from '../kube/text-without-nulls.ts'
 export interface StreamJobParts extends ObserveParts {
   events: EventRecorder
   teller: Teller
+  views: JobViews
   isolation: Isolation
+  created: OncePerOperation
   schedule: SavepointSchedule
   pace: StatusPace
   listener: Listener
@@ -47,20 +52,46 @@ export interface StreamJobParts extends ObserveParts {
   logger: Logger
 }
 
-/** observe → decide → status (the intent) → one act. Everything a later pass needs is in the status. */
+/**
+ * observe → decide → status (the intent) → one act. Everything a later pass needs is in the status. A pass that decided on
+ * what it was told, and whose decision would not stand on an old view, is made again on what it reads.
+ */
 export async function reconcileStreamJob(parts: StreamJobParts, ref: ObjectRef): Promise<ReconcileResult> {
-  const read = await unlessNotFound(parts.kube.get(streamJobs, ref))
-  if (read === undefined) {
-    parts.listener.forget(ref)
-    return {}
+  try {
+    const told = parts.views.told(ref)
+    const result = told === undefined ? undefined : await passOver(parts, told, standsOnTold)
+    if (result !== undefined) return result
+    const read = await parts.views.read(ref)
+    if (read !== undefined) return (await passOver(parts, read, () => true)) ?? {}
+  } catch (error) {
+    parts.views.doubt(ref)
+    throw error
   }
-  if (!hasFinalizer(read) && read.metadata.deletionTimestamp === undefined) {
-    await setFinalizers(parts, read, [...(read.metadata.finalizers ?? []), FINALIZER])
+  parts.listener.forget(ref)
+  parts.teller.gone(ref)
+  parts.views.forget(ref)
+  return {}
+}
+
+/** Resolves with undefined when the decision does not stand: then nothing was done. */
+async function passOver(
+  parts: StreamJobParts,
+  view: JobView,
+  stands: (decision: Decision) => boolean,
+): Promise<ReconcileResult | undefined> {
+  const { metadata } = view.job
+  if (!hasFinalizer(view.job) && metadata.deletionTimestamp === undefined) {
+    await setFinalizers(parts, view.job, [...(metadata.finalizers ?? []), FINALIZER])
     return { requeueAfterMs: 0 }
   }
-  const job = await parts.teller.tell(read)
-  const observed = await observe(parts, job)
+  parts.teller.seen(view.job)
+  const job = await parts.teller.tell(view.job)
+  const observed = await observe(parts, { ...view, job })
   const decision = decide(observed)
+  return stands(decision) ? carryThrough(parts, observed, decision) : undefined
+}
+
+async function carryThrough(parts: StreamJobParts, observed: Observed, decision: Decision): Promise<ReconcileResult> {
   const current = await intend(parts, observed, decision)
   if (decision.act.kind === 'release') return release(parts, { ...observed, job: current.job }, decision)
   const refusal = await carryOut(parts, { ...observed, job: current.job }, decision)
@@ -69,7 +100,7 @@ export async function reconcileStreamJob(parts: StreamJobParts, ref: ObjectRef):
     const looksIn = sooner(rest(parts, { ...observed, job: current.job }, decision) ?? next, current.heldBackMs)
     return isSteady(decision) ? sooner(looksIn, await parts.schedule.keep(current.job)) : looksIn
   }
-  parts.listener.forget(ref)
+  parts.listener.forget(refOf(observed.job))
   const outcome = refused(observed, decision, refusal)
   return tell(parts, await writeStatus(parts, { ...observed, job: current.job }, outcome), outcome)
 }
@@ -144,6 +175,9 @@ function requeueAfter(decision: Decision): ReconcileResult {
   return decision.requeueAfterMs === undefined ? {} : { requeueAfterMs: decision.requeueAfterMs }
 }
 
+/** A pass over a job at rest that comes a little early writes its figures all the same. */
+const RESTED = 0.9
+
 interface Written {
   job: StreamJob
   lasting: readonly EventNote[]
@@ -153,21 +187,28 @@ interface Written {
 
 /**
  * Writes only what differs, on the version that the decision was made on: a conflict ends the pass before its act. With
- * it goes what is to be told of it.
+ * it goes what is to be told of it. The status says why before an act; a text or a figure that the next pass would
+ * replace is not worth a write, unless there is something to tell of it.
  */
-async function writeStatus({ kube, pace }: StreamJobParts, observed: Observed, decision: Decision): Promise<Written> {
+async function writeStatus(parts: StreamJobParts, observed: Observed, decision: Decision): Promise<Written> {
+  const { kube, pace, teller } = parts
   const { job } = observed
   const { next, status, lasting } = statusAfter(observed, decision)
-  if (textWithoutNulls(status) === textWithoutNulls(job.status ?? {})) return { job, lasting }
+  const isSame = textWithoutNulls(status) === textWithoutNulls(job.status ?? {})
+  if (isSame && !teller.hasToldOf(job)) return { job, lasting }
   const { resourceVersion, uid = '' } = job.metadata
-  if (decision.act.kind === 'none') {
-    const heldBackMs = pace.heldBackMs(uid, { before: job.status ?? {}, next, now: observed.now })
+  const tellsMore = (status.untold ?? []).some(({ id }) => job.status?.untold?.every((one) => one.id !== id) ?? true)
+  if (decision.act.kind === 'none' || !tellsMore) {
+    const leastMs = isAtRest(observed, decision) ? { leastMs: parts.listener.restMs() * RESTED } : {}
+    const heldBackMs = pace.heldBackMs(uid, { before: job.status ?? {}, next, now: observed.now, ...leastMs })
     // The Events that follow from it wait, too.
-    if (heldBackMs > 0) return { job, lasting: [], heldBackMs }
+    if (heldBackMs > 0) return { job, lasting: isSame ? lasting : [], heldBackMs }
   }
   // What an act at rest has said is over when it is done: the next text goes at once.
   if (decision.act.kind === 'none' || decision.operation !== null) pace.written(uid, observed.now)
-  return { job: await kube.patchStatus(streamJobs, refOf(job), { metadata: { resourceVersion }, status }), lasting }
+  const written = await kube.patchStatus(streamJobs, refOf(job), { metadata: { resourceVersion }, status })
+  teller.seen(written)
+  return { job: written, lasting }
 }
 
 function statusAfter(
@@ -191,6 +232,8 @@ async function carryOut(parts: StreamJobParts, observed: Observed, decision: Dec
       parts.isolation.forget(job.metadata.uid ?? '')
       parts.schedule.forget(job.metadata.uid ?? '')
       parts.pace.forget(job.metadata.uid ?? '')
+      parts.created.forget(job.metadata.uid ?? '')
+      parts.views.forget(refOf(job))
       await setFinalizers(
         parts,
         job,
@@ -203,9 +246,11 @@ async function carryOut(parts: StreamJobParts, observed: Observed, decision: Dec
       await deleteLeftover(parts.kube, job)
       return undefined
     case 'createPods':
-      return createPods(parts, observed, act.pods)
-    case 'startSuccessors':
-      return (await tryPods(parts, [...act.pods, ...act.probes])) ?? createPods(parts, observed, act.pods)
+      return createPods(parts, observed, { pods: act.pods, operation: decision.operation })
+    case 'startSuccessors': {
+      const refusal = await tryPods(parts, [...act.pods, ...act.probes])
+      return refusal ?? createPods(parts, observed, { pods: act.pods, operation: decision.operation })
+    }
     case 'deletePods':
       await deletePods(parts, job, act.pods)
       return undefined
@@ -252,17 +297,28 @@ async function keepIsolated({ isolation, events }: StreamJobParts, { job, wanted
 }
 
 async function createPods(
-  { kube, settings, tokenKeys, isolation, logger }: StreamJobParts,
+  { kube, settings, tokenKeys, isolation, created, logger }: StreamJobParts,
   { job, wanted }: Observed,
-  pods: readonly Pod[],
+  { pods, operation }: { pods: readonly Pod[]; operation: Operation | null },
 ): Promise<Refused | undefined> {
+  const { uid = '' } = job.metadata
   const create = <T extends KubeObject>(resource: ResourceType<T>, object: T): Promise<Refused | undefined> =>
     refusalFrom(object, unlessThere(kube.create(resource, object)))
+  const createOnce = async <T extends KubeObject>(
+    resource: ResourceType<T>,
+    object: T,
+  ): Promise<Refused | undefined> => {
+    const name = `${resource.plural}/${object.metadata.name}`
+    if (created.isDone(uid, operation, name)) return undefined
+    const refused = await create(resource, object)
+    if (refused === undefined) created.done(uid, operation, name)
+    return refused
+  }
   const tokens = new Set(pods.map((pod) => tokenOf(tokenKeys, job, pod)).filter((token) => token !== undefined))
   let refusal = await isolation.ensure(job, wanted?.listening ?? [])
-  for (const token of tokens) refusal ??= await create(secrets, tokenSecret(job, token))
+  for (const token of tokens) refusal ??= await createOnce(secrets, tokenSecret(job, token))
   if (settings.addressing === 'service')
-    refusal ??= await create(services, coordinatorService(job, settings.ports ?? JOB_PORTS))
+    refusal ??= await createOnce(services, coordinatorService(job, settings.ports ?? JOB_PORTS))
   for (const pod of pods) refusal ??= await create(podResource, pod)
   if (refusal !== undefined) return refusal
   logger.info('pods created', {

@@ -41,6 +41,16 @@ export async function refusalFrom(object: KubeObject, write: Promise<unknown>): 
   }
 }
 
+/** Nothing of someone else is overwritten or used. */
+export function nameTaken({ kind, metadata }: KubeObject): Refused {
+  return { reason: 'NameTaken', message: takenMessage(`${kind} ${metadata.name}`) }
+}
+
+/** `object`: its kind and name. */
+export function takenMessage(object: string): string {
+  return `The ${object} exists and belongs to someone else: rename this job or remove it.`
+}
+
 /** As refusalOf, when a coordinator does not take a target: its image may be older than a verb of the graph. */
 export function targetRefusalOf(error: unknown, revision: string): Refused | undefined {
   if (!(error instanceof CoordinatorRefusal)) return undefined

@@ -1,25 +1,35 @@
 import type { StreamJobStatus } from '../api/stream-job.ts'
+import type { Condition } from '../kube/objects.ts'
 import { textWithoutNulls } from '../kube/text-without-nulls.ts'
 
 /** Figures and texts in a status are at most so old while nothing else changes. */
 const LEAST_BETWEEN_MS = 10_000
+/** The progress of an operation: how many pods are there and ready, whether the coordinator answers. */
+const LEAST_PROGRESS_MS = 2_000
+
+interface Writing {
+  before: StreamJobStatus
+  next: StreamJobStatus
+  now: number
+  /** For figures and texts, when they may be older. */
+  leastMs?: number
+}
 
 /**
  * How often the status of a job is written for figures and texts alone: a coordinator that says something else each
- * time costs no write each time. A change that a user or a controller waits for is never held back. Its memory only spares
- * writes, so nothing of it matters after a restart.
+ * time costs no write each time. A change that a user or a controller waits for is never held back, the progress of an
+ * operation for two seconds. Its memory only spares writes, so nothing of it matters after a restart.
  */
 export class StatusPace {
   readonly #writtenAt = new Map<string, number>()
 
-  /** After how many ms this change may be written; 0: now. Only for a pass that does nothing else. */
-  heldBackMs(
-    jobUid: string,
-    { before, next, now }: { before: StreamJobStatus; next: StreamJobStatus; now: number },
-  ): number {
+  /** After how many ms this change may be written; 0: now. */
+  heldBackMs(jobUid: string, { before, next, now, leastMs = LEAST_BETWEEN_MS }: Writing): number {
     const sinceMs = now - (this.#writtenAt.get(jobUid) ?? -Infinity)
-    if (sinceMs < 0 || sinceMs >= LEAST_BETWEEN_MS || standing(before) !== standing(next)) return 0
-    return LEAST_BETWEEN_MS - sinceMs
+    if (sinceMs < 0 || intent(before) !== intent(next)) return 0
+    const isProgress = progress(before) !== progress(next)
+    if (isProgress && !isUnderWay(before, next)) return 0
+    return Math.max(0, (isProgress ? LEAST_PROGRESS_MS : leastMs) - sinceMs)
   }
 
   written(jobUid: string, now: number): void {
@@ -31,13 +41,34 @@ export class StatusPace {
   }
 }
 
-/** The status without what moves while nothing happens. */
-function standing(status: StreamJobStatus): string {
+/** The same step of the same operation, before and after. */
+function isUnderWay({ operation }: StreamJobStatus, next: StreamJobStatus): boolean {
+  return (operation ?? null) !== null && textWithoutNulls(operation) === textWithoutNulls(next.operation)
+}
+
+const PROGRESS: ReadonlySet<string> = new Set(['Healthy', 'Stable'])
+
+/** The status without what moves while nothing happens, and without the progress of an operation. */
+function intent(status: StreamJobStatus): string {
   const { message, checkpoint, restarts, losses = [], decisions, conditions = [], untold, ...rest } = status
+  const { pods, replicas, selector, ...standing } = rest
   return textWithoutNulls({
-    ...rest,
+    ...standing,
     savepoint: checkpoint?.savepoint ?? null,
     losses: losses.map(({ operator }) => operator),
-    conditions: conditions.map(({ type, status: state, reason }) => ({ type, state, reason })),
+    conditions: shown(conditions.filter(({ type }) => !PROGRESS.has(type))),
   })
+}
+
+function progress({ pods, replicas, selector, conditions = [] }: StreamJobStatus): string {
+  return textWithoutNulls({
+    pods,
+    replicas,
+    selector,
+    conditions: shown(conditions.filter(({ type }) => PROGRESS.has(type))),
+  })
+}
+
+function shown(conditions: readonly Condition[]): unknown {
+  return conditions.map(({ type, status, reason }) => ({ type, state: status, reason }))
 }

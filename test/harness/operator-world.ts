@@ -35,6 +35,8 @@ import { reconcileSavepoint } from '../../operator/savepoint/reconcile.ts'
 import { SavepointSchedule } from '../../operator/savepoint/schedule.ts'
 import { Isolation } from '../../operator/streamjob/isolation.ts'
 import { Listener } from '../../operator/streamjob/listener.ts'
+import { JobViews } from '../../operator/streamjob/job-views.ts'
+import { OncePerOperation } from '../../operator/streamjob/once-per-operation.ts'
 import { reconcileStreamJob } from '../../operator/streamjob/reconcile.ts'
 import { Rollout } from '../../operator/streamjob/rollout.ts'
 import { StatusPace } from '../../operator/streamjob/status-pace.ts'
@@ -97,7 +99,9 @@ interface Operator {
   teller: Teller
   isolation: Isolation
   schedule: SavepointSchedule
+  created: OncePerOperation
   pace: StatusPace
+  views: JobViews
 }
 
 /**
@@ -226,7 +230,9 @@ export class OperatorWorld implements JobClient {
       teller: new Teller({ kube, events, metrics, store: 'file:///checkpoints' }),
       isolation: new Isolation({ kube, settings: this.settings() }),
       schedule: new SavepointSchedule({ kube, events }),
+      created: new OncePerOperation(),
       pace: new StatusPace(),
+      views: new JobViews({ kube, clock }),
     }
   }
 
@@ -338,6 +344,7 @@ export class OperatorWorld implements JobClient {
         job?.status?.phase === 'Running' &&
         job.status.observedGeneration === job.metadata.generation &&
         job.status.operation === undefined &&
+        (job.status.untold ?? []).length === 0 &&
         this.condition('Ready').startsWith('True'),
     )
   }

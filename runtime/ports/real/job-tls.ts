@@ -1,5 +1,6 @@
 import { hkdfSync } from 'node:crypto'
-import type { ConnectionOptions, TlsOptions } from 'node:tls'
+import { createSecureContext } from 'node:tls'
+import type { ConnectionOptions, SecureContext, TlsOptions } from 'node:tls'
 import { PROOF_MS } from '../strangers.ts'
 
 /** What the processes of one job know, and the operator that made its token. */
@@ -29,12 +30,22 @@ export function serverTls(secret: JobSecret): TlsOptions & { dhparam: 'auto' } {
   }
 }
 
+/** It holds no key: all connections share one, which spares each of an operator's thousands 20 kB. */
+let clientContext: SecureContext | undefined
+
 export function clientTls(
   secret: JobSecret,
-): Required<Pick<ConnectionOptions, 'minVersion' | 'maxVersion' | 'ciphers' | 'pskCallback' | 'checkServerIdentity'>> {
+): Required<
+  Pick<
+    ConnectionOptions,
+    'minVersion' | 'maxVersion' | 'ciphers' | 'secureContext' | 'pskCallback' | 'checkServerIdentity'
+  >
+> {
   const psk = keyOf(secret)
+  clientContext ??= createSecureContext(SUITE)
   return {
     ...SUITE,
+    secureContext: clientContext,
     pskCallback: () => ({ psk, identity: secret.jobUid }),
     // There is no certificate: the key says who the other end is.
     checkServerIdentity: () => undefined,

@@ -1,4 +1,3 @@
-import type { Reconcile } from '../../../operator/controller/controller.ts'
 import { configuredDruids } from '../../../operator/druid/configured-druids.ts'
 import type { DruidClient } from '../../../operator/druid/druid-client.ts'
 import { druidDatasources } from '../../../operator/druid/druid-datasource.ts'
@@ -31,7 +30,7 @@ export class DruidScene implements Scene {
   readonly #kube: SceneKube
   readonly #strike: Strike
   readonly #known: KnownDruid
-  #reconcile: Reconcile
+  #reconcile: ReturnType<typeof druidReconciler>
 
   private constructor(strike: Strike, druid: FakeDruid, known: KnownDruid, kube: SceneKube | undefined) {
     this.#strike = strike
@@ -125,7 +124,7 @@ export class DruidScene implements Scene {
     return this.druid.stop()
   }
 
-  #newOperator(): Reconcile {
+  #newOperator(): ReturnType<typeof druidReconciler> {
     const clock = this.#strike.clockOf(this.#clock)
     const client = this.#strike.guard<DruidClient>('Druid', this.#known.client())
     const kube = this.#strike.guard<Kube>('API server', this.#kube)

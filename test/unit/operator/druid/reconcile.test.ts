@@ -7,7 +7,6 @@ import { HttpDruidClient } from '../../../../operator/druid/http-druid-client.ts
 import { WriteQueue } from '../../../../operator/druid/write-queue.ts'
 import { druidReconciler } from '../../../../operator/druid/reconcile.ts'
 import { conditionOf } from '../../../../operator/druid/status.ts'
-import type { Reconcile } from '../../../../operator/controller/controller.ts'
 import { KubeError } from '../../../../operator/kube/errors.ts'
 import type { Kube } from '../../../../operator/kube/kube.ts'
 import { FakeDruid } from '../../../harness/fake-druid.ts'
@@ -18,7 +17,7 @@ const ref = { namespace: 'shop', name: 'clicks' }
 let druid: FakeDruid
 let routerUrl: string
 let kube: OneObjectKube
-let reconcile: Reconcile
+let reconcile: ReturnType<typeof druidReconciler>
 let now = Date.parse('2026-11-21T08:00:00Z')
 
 beforeEach(async () => {

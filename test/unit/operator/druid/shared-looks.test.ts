@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import type { Reconcile } from '../../../../operator/controller/controller.ts'
 import { UNCONTESTED } from '../../../../operator/controller/leadership.ts'
 import { configuredDruids } from '../../../../operator/druid/configured-druids.ts'
 import type { DruidDatasource, DruidDatasourceSpec } from '../../../../operator/druid/druid-datasource.ts'
@@ -14,7 +13,7 @@ const CYCLE_MS = 15_000
 let druid: FakeDruid
 let routerUrl: string
 let kubes: Map<string, OneObjectKube>
-let reconcile: Reconcile
+let reconcile: ReturnType<typeof druidReconciler>
 let due: Map<string, number>
 let now: number
 

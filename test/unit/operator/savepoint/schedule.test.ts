@@ -172,6 +172,8 @@ describe('a StreamJob with spec.savepoints', () => {
   test('is asked no more often than something may be due, by an operator that lives', async () => {
     const world = await running({ every: '1h' })
     world.isForgetful = false
+    world.restartOperator()
+    world.kube.calls.length = 0
     await passes(world, 10)
     expect(world.kube.calls.filter((call) => call.startsWith('list streamsavepoints')).length).toBe(1)
   })

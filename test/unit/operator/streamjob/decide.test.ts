@@ -203,19 +203,11 @@ const KEEP: Observed['keepSpec'] & object = {
   kind: 'newest',
   change: undefined,
   specs: [],
-  taken: undefined,
   leftover: undefined,
 }
 
 const TABLE: readonly Row[] = [
   ['a new spec is good and not kept yet', { more: { keepSpec: KEEP } }, 'keepSpec', 'Running', 'Accepted'],
-  [
-    'the ControllerRevision of a new good spec is of someone else',
-    { more: { keepSpec: { ...KEEP, taken: 'j-0123456789' } } },
-    'none',
-    'Running',
-    'NameTaken',
-  ],
   ['no spec was ever good', { more: { wanted: undefined, pods: [] } }, 'none', 'Pending', 'SpecInvalid'],
   ['no spec of what runs is left', { more: { wanted: undefined } }, 'none', 'Running', 'SpecInvalid'],
   ['nothing is left to do', {}, 'none', 'Running', 'Running'],

@@ -53,7 +53,7 @@ class Listening {
 test('when a coordinator says something else, its job is woken once', async () => {
   const world = new Listening()
   world.listen()
-  expect(world.asked).toEqual([{ digest: reportDigest(REPORT), waitMs: 20_000 }])
+  expect(world.asked).toEqual([{ digest: reportDigest(REPORT), waitMs: 60_000 }])
   await world.answer(runningReport({ phase: 'recovering' }))
   await world.clock.advance(60_000)
   expect({ woken: world.woken, asked: world.asked.length }).toEqual({ woken: ['counts'], asked: 1 })
@@ -62,7 +62,7 @@ test('when a coordinator says something else, its job is woken once', async () =
 test('when nothing was heard, the coordinator is asked again', async () => {
   const world = new Listening()
   world.listen()
-  await world.clock.advance(20_000)
+  await world.clock.advance(60_000)
   await world.answer(undefined)
   expect({ woken: world.woken, asked: world.asked.length }).toEqual({ woken: [], asked: 2 })
 })

@@ -641,7 +641,10 @@ describe('a StreamJob of which the API server does not take an object', () => {
       if (object.kind === 'Pod') refuse(403, 'Forbidden', QUOTA)
     }
     await world.create()
-    await world.until('told', () => world.condition('Stalled') === 'True/QuotaExceeded')
+    await world.until(
+      'told',
+      (job) => world.condition('Stalled') === 'True/QuotaExceeded' && (job?.status?.untold ?? []).length === 0,
+    )
     const version = world.job()?.metadata.resourceVersion
     const waits: number[] = []
     for (let pass = 0; pass < 12; pass += 1) {
