@@ -16,7 +16,7 @@ export function rankedFunctions(plain: RecordEmitter, { from }: RankedLoop): Cod
     ${putFunction(plain)}
     ${promoteFunction(plain)}
     ${giveFunction(plain)}
-    const loop = { put, promote, give${from === 'columns' ? js`, open, enter` : NOTHING} }`
+    const loop = { put: putRow, promote, give${from === 'columns' ? js`, open, enter` : NOTHING} }`
 }
 
 function enterFunctions(plain: RecordEmitter): Code {
@@ -69,7 +69,7 @@ const COPY_BYTES = js`
 
 function putFunction(emitter: RecordEmitter): Code {
   return js`
-    function put(g, a, u0, r) {
+    function putRow(g, a, u0, r) {
       ${emitter.keyFromRow()}
       ${emitter.hash()}
       ${emitter.write(js`${VALUE}`, js`0`)}

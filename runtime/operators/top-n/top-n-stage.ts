@@ -185,7 +185,9 @@ class TopNStage implements OperatorStage {
       const place = this.#loop.offerKey(this.#places.groupAt(group), key, values[i] as number, now, since)
       if (place >= 0) {
         rows.enter(group, key, place, batch, i)
-        await this.#put(rows, place, out)
+        // a promise for each row that enters would cost as much as the row
+        const fits = rows.end - place <= BATCH_ROWS - out.count
+        if (!fits || rows.give(place, rows.end, out) <= 0) await this.#put(rows, place, out)
       }
       this.#sweep(group, since)
     }

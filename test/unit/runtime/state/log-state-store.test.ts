@@ -6,6 +6,7 @@ import type { StateKey } from '../../../../runtime/memory/state-key.ts'
 import { fieldsOf, type Field, type FieldType, type Row, type Schema } from '../../../../runtime/model/schema.ts'
 import { slotOfKeyGroup } from '../../../../runtime/plan/key-groups.ts'
 import { VirtualScratch } from '../../../../runtime/ports/virtual/scratch.ts'
+import { LogStateStore } from '../../../../runtime/state/log-state-store.ts'
 import { createStateStore, type StateShape, type StateStore } from '../../../../runtime/state/state-store.ts'
 import { MapStateStore } from '../../../harness/plain/map-state-store.ts'
 import { arbitraryFieldValue, arbitrarySchema } from '../../../harness/plain/random-rows.ts'
@@ -279,3 +280,28 @@ describe('the log-structured state store', () => {
     )
   })
 })
+
+test.each([[{}], [{ rows: { kind: 'ranked', from: 'columns' } as const }]])(
+  'rows under slots that were written as a map are taken over, whatever loop is generated into their table: %j',
+  (loops) => {
+    const schema = { fields: [field('id', 'long'), field('price', 'long')] }
+    const rows = { userKey: [field('slot', 'long')], schema }
+    const options = { maxParallelism: 1, now: () => 0 }
+    const written = new LogStateStore(
+      { key: [field('id', 'long')], tables: { rows: { kind: 'map', ...rows } } },
+      options,
+    )
+    const entries = [0, 1, 2].flatMap((id) => [0, 1].map((slot) => [id, slot, id * 10 + slot] as const))
+    for (const [id, slot, price] of entries) written.map('rows').set(0, id, slot, { id, price })
+    const shape: StateShape = {
+      key: [field('id', 'long')],
+      tables: { rows: { kind: 'slots', keyIn: ['id'], ...rows } },
+    }
+    const store = new LogStateStore(shape, options, loops)
+    for (const [group, bytes] of wholeBlocks(written)) store.restore(group, bytes)
+    store.restored()
+    const found: unknown[] = []
+    store.slots('rows').each(0, (key, slot, row) => found.push([key, slot, row['price']]))
+    expect(found.sort()).toEqual(entries.map((entry) => [...entry]))
+  },
+)

@@ -631,7 +631,7 @@ function enter(g, a, u0, row) {
   arena.end[segment] = offset + bytes
   return segment << 15 | offset >> 3
 }
-function put(g, a, u0, r) {
+function putRow(g, a, u0, r) {
   const k0 = r.id
   const h = Math.imul(mix32(Math.imul(hashNumber(k0), 31) + hashNumber(u0) | 0), 0x9e3779b1)
   const t0 = r.channel === null ? '' : r.channel
@@ -717,7 +717,7 @@ function give(addresses, first, end, out) {
   out.count = n
   return 1
 }
-const loop = { put, promote, give, open, enter }
+const loop = { put: putRow, promote, give, open, enter }
 return { find, look, findOf, touch, put, row, key, user, at, seq, claims, loop }
 
 // ----- key

@@ -586,7 +586,7 @@ function row(a) {
   }
   return new Row(doubles[(start >> 1) + 2], ((ints[start + 10] & 1) !== 0) ? null : t0, doubles[(start >> 1) + 3], doubles[(start >> 1) + 4], JSON.parse(t1))
 }
-function put(g, a, u0, r) {
+function putRow(g, a, u0, r) {
   const k0 = r.channel
   const h = Math.imul(mix32(Math.imul((k0 === null ? (0x9e3779b9 | 0) : hashString(k0)), 31) + hashNumber(u0) | 0), 0x9e3779b1)
   const t0 = r.channel === null ? '' : r.channel
@@ -672,7 +672,7 @@ function give(addresses, first, end, out) {
   out.count = n
   return 1
 }
-const loop = { put, promote, give }
+const loop = { put: putRow, promote, give }
 return { find, look, findOf, touch, put, row, key, user, at, seq, claims, loop }
 
 // ----- key
