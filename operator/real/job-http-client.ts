@@ -147,9 +147,9 @@ interface Answer {
   text: string
 }
 
-/** Connections of a job that nothing was sent to for so long are closed. */
-const FORGET_MS = 60_000
-const OPTIONS = { keepAliveTimeout: 20_000, maxResponseSize: MAX_ANSWER_BYTES }
+/** Connections of a job that nothing was sent to for so long are closed: there may be thousands of jobs. */
+const FORGET_MS = 15_000
+const OPTIONS = { keepAliveTimeout: 5_000, maxResponseSize: MAX_ANSWER_BYTES }
 
 function undiciTransport(): JobTransport {
   const plain = new Agent({ ...OPTIONS, connect: { timeout: 2_000 } })

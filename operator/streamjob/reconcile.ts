@@ -31,6 +31,7 @@ import type { Isolation } from './isolation.ts'
 import { standsOnTold } from './job-views.ts'
 import type { JobView, JobViews } from './job-views.ts'
 import type { Listener } from './listener.ts'
+import { windowLeftMs } from './stability.ts'
 import { statusOf } from './status.ts'
 import type { StatusPace } from './status-pace.ts'
 import type { Teller } from './tell.ts'
@@ -136,7 +137,7 @@ function rest(parts: StreamJobParts, observed: Observed, decision: Decision): Re
     return undefined
   }
   const requeueAfterMs = parts.listener.listen(refOf(job), endpoint, coordinator.report)
-  return { requeueAfterMs, settledAt: job.metadata.resourceVersion ?? '' }
+  return sooner({ requeueAfterMs, settledAt: job.metadata.resourceVersion ?? '' }, windowLeftMs(observed))
 }
 
 /** Of an object that is gone nothing can be told: first all that is known, then the finalizer. */

@@ -17,6 +17,14 @@ function windowMs({ upgrade }: StreamJobSpec): number {
   return parseDurationMs(upgrade?.stability ?? '') ?? DEFAULT_WINDOW_MS
 }
 
+/** The time in which the spec has to show that it holds; undefined when none has to, or when the time is over. */
+export function windowLeftMs({ job, now }: Observed): number | undefined {
+  const { observing } = job.status ?? {}
+  if (observing === undefined || observing === null) return undefined
+  const leftMs = Date.parse(observing.since) + windowMs(job.spec) - now
+  return leftMs > 0 ? leftMs : undefined
+}
+
 /** Its attempts may be too short to be seen while they run. */
 function isCrashing({ error }: JobReport): boolean {
   return error?.code === 'CRASH_LOOP'

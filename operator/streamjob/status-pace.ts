@@ -24,12 +24,12 @@ export class StatusPace {
   readonly #writtenAt = new Map<string, number>()
 
   /** After how many ms this change may be written; 0: now. */
-  heldBackMs(jobUid: string, { before, next, now, leastMs = LEAST_BETWEEN_MS }: Writing): number {
+  heldBackMs(jobUid: string, { before, next, now, leastMs = 0 }: Writing): number {
     const sinceMs = now - (this.#writtenAt.get(jobUid) ?? -Infinity)
     if (sinceMs < 0 || intent(before) !== intent(next)) return 0
     const isProgress = progress(before) !== progress(next)
     if (isProgress && !isUnderWay(before, next)) return 0
-    return Math.max(0, (isProgress ? LEAST_PROGRESS_MS : leastMs) - sinceMs)
+    return Math.max(0, (isProgress ? LEAST_PROGRESS_MS : Math.max(LEAST_BETWEEN_MS, leastMs)) - sinceMs)
   }
 
   written(jobUid: string, now: number): void {

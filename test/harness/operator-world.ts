@@ -239,7 +239,7 @@ export class OperatorWorld implements JobClient {
   /** The whole operator, which passes as its watches and timers have it. */
   startControllers(): RunningOperator {
     return startOperator({
-      kube: this.#strike.watched(this.kube, this.clock),
+      kube: this.#strike.watched(this.#strike.guard<Kube>('cached API server', this.kube), this.clock),
       clock: this.clock,
       jobClient: this,
       rng: { next: () => 0.5, id: () => 'test' },

@@ -21,7 +21,7 @@ export class JobScene implements Scene {
   onReport: (report: JobReport) => void = () => undefined
   readonly #strike: Strike
   /** Where watches, and not the story, have passes made. */
-  readonly #controllers: RunningOperator | undefined
+  #controllers: RunningOperator | undefined
 
   constructor(strike: Strike) {
     this.#strike = strike
@@ -103,6 +103,11 @@ export class JobScene implements Scene {
   }
 
   restartOperator(): void {
+    if (this.#controllers !== undefined) {
+      void this.#controllers.stop()
+      this.#controllers = this.world.startControllers()
+      return
+    }
     this.world.leadership = this.#strike.leadership()
     this.world.restartOperator()
   }

@@ -2,8 +2,11 @@ import { KubeError } from '../../../operator/kube/errors.ts'
 import type { WatchEnd } from '../../../operator/kube/kube.ts'
 import { MillraceError } from '../../../runtime/model/errors.ts'
 
-/** Whom the operator calls; a watch is what the API server tells it. */
-export type Peer = 'API server' | 'coordinator' | 'Druid' | 'watch'
+/**
+ * Whom the operator calls; a watch is what the API server tells it. A cached API server is one that an operator calls that
+ * lives by its watches, and decides on what they tell.
+ */
+export type Peer = 'API server' | 'cached API server' | 'coordinator' | 'Druid' | 'watch'
 
 export interface Call {
   peer: Peer
@@ -75,6 +78,14 @@ const ROWS: Readonly<Record<Peer, readonly Row[]>> = {
     { name: 'the leader is frozen', of: 'writes', when: 'before', fate: FREEZE },
     { name: 'clock 5 min ahead', of: 'calls', when: 'before', fate: clockSet(5) },
     { name: 'clock 5 min behind', of: 'calls', when: 'before', fate: clockSet(-5) },
+  ],
+  'cached API server': [
+    { name: 'the operator dies before', of: 'calls', when: 'before', fate: DEATH },
+    { name: 'the operator dies after', of: 'writes', when: 'after', fate: DEATH },
+    { name: 'the answer is lost', of: 'writes', when: 'after', fate: answered(0, 'Unreachable') },
+    { name: '409', of: 'writes', when: 'before', fate: answered(409, 'Conflict') },
+    { name: '429', of: 'calls', when: 'before', fate: answered(429, 'TooManyRequests') },
+    { name: '500', of: 'calls', when: 'before', fate: answered(500, 'InternalError') },
   ],
   coordinator: [
     { name: 'the operator dies before', of: 'calls', when: 'before', fate: DEATH },

@@ -3,11 +3,19 @@ import { knownFor } from './known.ts'
 import { mishapsOf } from './mishaps.ts'
 import type { Peer } from './mishaps.ts'
 
-const PEERS: readonly Peer[] = ['API server', 'coordinator', 'Druid', 'watch']
+const PEERS: readonly Peer[] = ['API server', 'cached API server', 'coordinator', 'Druid', 'watch']
+
+const TITLES: Readonly<Record<Peer, string>> = {
+  'API server': 'Calls to the API server',
+  'cached API server': 'Calls to the API server by an operator that decides on what watches tell',
+  coordinator: 'Calls to the coordinator',
+  Druid: 'Calls to the Druid',
+  watch: 'Changes that a watch tells',
+}
 
 const HEAD = `# Crash certification
 
-\`npm run test:crash -- --write\` writes this page ([CONTRIBUTING.md](../../CONTRIBUTING.md)). Each story is played once without a mishap, then once for each call that the operator makes in it and each mishap that the call may meet. Every run ends with the same objects, status, attempts, savepoints, last target or supervisor, Events (type, reason, message) and counted operations as the one without. Left out are times, versions, and \`status.decisions\`, which is a log of what was seen. A leader that is frozen is replaced after the time of its lease, and its call is carried out when the other one is done. A clock that is set stays so to the end of the story. Watches are struck in a run of the whole operator with its controllers; each change that they tell is a call there. No run takes a minute longer than the one without. An Event that reports the mishap itself, such as \`DruidUnreachable\`, is no difference; nor is one count that died with its process.
+\`npm run test:crash -- --write\` writes this page ([CONTRIBUTING.md](../../CONTRIBUTING.md)). Each story is played once without a mishap, then once for each call that the operator makes in it and each mishap that the call may meet. Every run ends with the same objects, status, attempts, savepoints, last target or supervisor, Events (type, reason, message) and counted operations as the one without. Left out are times, versions, and \`status.decisions\`, which is a log of what was seen. A leader that is frozen is replaced after the time of its lease, and its call is carried out when the other one is done. A clock that is set stays so to the end of the story. Without its controllers the operator reads a job and its pods in each pass. With them it decides on what watches tell where it may; in such a run its calls to the API server are struck again, and the watches: each change that they tell is a call there. No run takes a minute longer than the one without. An Event that reports the mishap itself, such as \`DruidUnreachable\`, is no difference; nor is one count that died with its process.
 
 A number says how many calls were struck, one in each run. "n ≠" says how many of the runs ended differently; they are listed below, with an explanation where there is one (\`test/harness/certification/known.ts\`).
 `
@@ -19,12 +27,7 @@ export function page(verdicts: readonly Verdict[]): string {
   return [
     HEAD,
     `${points} runs, ${differing === 0 ? 'no difference' : `${differing} ended differently`}.`,
-    ...PEERS.flatMap((peer) => [
-      '',
-      peer === 'watch' ? '## Changes that a watch tells' : `## Calls to the ${peer}`,
-      '',
-      ...tableOf(peer, verdicts),
-    ]),
+    ...PEERS.flatMap((peer) => ['', `## ${TITLES[peer]}`, '', ...tableOf(peer, verdicts)]),
     ...SECTIONS.flatMap(([title, kind]) => ['', `## ${title}`, '', ...listOf(kind, verdicts)]),
     '',
   ].join('\n')

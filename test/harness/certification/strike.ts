@@ -191,7 +191,7 @@ export class Strike {
 
 /** Watches serve only an operator with controllers. */
 export function driveFor(mishap: Mishap | undefined): 'passes' | 'watches' {
-  return mishap?.peer === 'watch' ? 'watches' : 'passes'
+  return mishap?.peer === 'watch' || mishap?.peer === 'cached API server' ? 'watches' : 'passes'
 }
 
 /** The method and what it is about, as far as its arguments say. */

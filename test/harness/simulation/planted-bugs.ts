@@ -81,8 +81,8 @@ export const PLANTED_BUGS = {
     '{ metadata: { resourceVersion: undefined }, status }',
   ]),
   forgetTerminating: bug('pods that are still ending count as gone', 'operator/streamjob/observe.ts', [
-    'all.items.filter((pod) => isOwnedBy(pod, job))',
-    'all.items.filter((pod) => isOwnedBy(pod, job) && pod.metadata.deletionTimestamp === undefined)',
+    'named.filter((pod) => isOwnedBy(pod, job))',
+    'named.filter((pod) => isOwnedBy(pod, job) && pod.metadata.deletionTimestamp === undefined)',
   ]),
   upgradeWithoutSavepoint: bug(
     'pods are replaced while they run the job',

@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { streamJobs, API_VERSION } from '../../../../operator/api/stream-job.ts'
-import { Controller, type ReconcileResult } from '../../../../operator/controller/controller.ts'
+import { type Aside, Controller, type ReconcileResult } from '../../../../operator/controller/controller.ts'
 import { OperatorMetrics } from '../../../../operator/controller/metrics.ts'
 import { FakeKube } from '../../../harness/fake-kube.ts'
 import { ManualClock, settle } from '../../../harness/manual-clock.ts'
@@ -11,7 +11,10 @@ import { silentLogger } from '../../../harness/silent-logger.ts'
 class World {
   readonly clock = new ManualClock()
   readonly kube = new FakeKube(() => this.clock.now())
+  readonly metrics = new OperatorMetrics()
   passes = 0
+  /** Of the pass under way. */
+  aside: Aside = (wait) => wait()
   /** What a pass does. */
   pass: () => Promise<ReconcileResult> = () => Promise.resolve({})
   readonly #controller = new Controller(
@@ -20,12 +23,13 @@ class World {
       clock: this.clock,
       rng: { next: () => 0, id: () => 'x' },
       logger: silentLogger,
-      metrics: new OperatorMetrics(),
+      metrics: this.metrics,
     },
     {
       name: 'streamjob',
       resource: streamJobs,
-      reconcile: () => {
+      reconcile: (_, aside) => {
+        this.aside = aside
         this.passes += 1
         return this.pass()
       },
@@ -39,6 +43,14 @@ class World {
     this.#controller.begin()
     onTestFinished(() => this.#controller.stop())
     await this.quiet()
+  }
+
+  /** Of all passes, in seconds. */
+  async durations(): Promise<{ whole: number; own: number }> {
+    const text = await this.metrics.registry.metrics()
+    const sum = (name: string): number =>
+      Number(new RegExp(`^millrace_operator_${name}_duration_seconds_sum\\{.*\\} (.+)$`, 'm').exec(text)?.[1])
+    return { whole: sum('reconcile'), own: sum('reconcile_own') }
   }
 
   /** Until no pass has been made for a while of turns. */
@@ -105,4 +117,15 @@ test('when the object is found gone after a gap in the watch, another pass is ma
   world.kube.endWatches({ kind: 'gone' })
   await world.quiet()
   expect(world.passes).toBe(2)
+})
+
+test('when a pass waits aside, its own duration does not count the wait', async () => {
+  const world = new World()
+  world.pass = async () => {
+    await world.clock.advance(3)
+    await world.aside(() => world.clock.advance(40))
+    return {}
+  }
+  await world.start()
+  expect(await world.durations()).toEqual({ whole: 0.043, own: 0.003 })
 })

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { Informer } from '../../../../operator/controller/informer.ts'
+import { Informer, type InformerOptions } from '../../../../operator/controller/informer.ts'
 import { OperatorMetrics } from '../../../../operator/controller/metrics.ts'
 import { KubeError } from '../../../../operator/kube/errors.ts'
+import type { WatchEvent } from '../../../../operator/kube/kube.ts'
 import type { Pod } from '../../../../operator/kube/objects.ts'
 import { pods } from '../../../../operator/kube/resource-type.ts'
 import { FakeKube } from '../../../harness/fake-kube.ts'
@@ -14,9 +15,9 @@ const pod = (name: string): Pod => ({ apiVersion: 'v1', kind: 'Pod', metadata: r
 async function started(
   names: string[] = [],
   kept?: (object: Pod) => Pod,
+  more: Partial<InformerOptions<Pod>> & { kube?: FakeKube; clock?: ManualClock } = {},
 ): Promise<{ kube: FakeKube; clock: ManualClock; informer: Informer<Pod>; seen: string[]; told: Pod[] }> {
-  const clock = new ManualClock()
-  const kube = new FakeKube(() => clock.now())
+  const { clock = new ManualClock(), kube = new FakeKube(() => clock.now()), ...options } = more
   for (const name of names) await kube.create(pods, pod(name))
   const seen: string[] = []
   const told: Pod[] = []
@@ -30,6 +31,7 @@ async function started(
         told.push(object)
       },
       ...(kept === undefined ? {} : { kept }),
+      ...options,
     },
   )
   informer.start()
@@ -142,4 +144,81 @@ describe('an informer', () => {
     await clock.advance(1)
     expect(lists()).toBe(2)
   })
+
+  test('keeps an answer that is newer than what the watch has told, and not an older one', async () => {
+    const { kube, informer } = await started(['a'])
+    const old = structuredClone(kube.peek(pods, ref('a')) as Pod)
+    informer.learn(versioned('a', { version: 7, labels: { is: 'new' } }))
+    informer.learn(old)
+    expect(informer.find(ref('a'))?.metadata.labels).toEqual({ is: 'new' })
+  })
+
+  test('tells an answer like a change, and not once more when the watch tells it', async () => {
+    const { kube, informer, seen } = await started()
+    const answer = await kube.create(pods, pod('a'))
+    informer.learn(answer)
+    expect(seen).toEqual(['a'])
+  })
+
+  test('does not take back what has gone since its answer was sent', async () => {
+    const { kube, informer } = await started()
+    const answer = await kube.create(pods, pod('a'))
+    await kube.delete(pods, ref('a'))
+    informer.learn(answer)
+    expect(informer.items()).toEqual([])
+  })
+
+  test('keeps a namesake that it knows when the end of the one before is told late', async () => {
+    const clock = new ManualClock()
+    const kube = new FakeKube(() => clock.now())
+    const tellers: ((event: WatchEvent<Pod>) => void)[] = []
+    kube.watch = (_, __, onEvent) => {
+      tellers.push(onEvent as unknown as (event: WatchEvent<Pod>) => void)
+      return { ended: new Promise(() => undefined), stop: () => undefined }
+    }
+    const { informer } = await started(['a'], undefined, { kube, clock })
+    informer.learn(versioned('a', { version: 9, uid: 'second' }))
+    tellers[0]?.({ type: 'DELETED', object: versioned('a', { version: 8, uid: 'first' }) })
+    expect(informer.find(ref('a'))?.metadata.uid).toBe('second')
+  })
+
+  test.each([
+    ['', {}, true],
+    ['job', { job: 'x' }, true],
+    ['job', {}, false],
+    ['!class', {}, true],
+    ['!class', { class: 'blue' }, false],
+    ['class=blue', { class: 'blue' }, true],
+    ['class=blue', { class: 'green' }, false],
+    ['class=blue', { constructor: 'blue' }, false],
+  ])('with the selector %j keeps an answer with the labels %j: %j', async (labelSelector, labels, isKept) => {
+    const { informer } = await started([], undefined, { scope: { namespace: 'shop', labelSelector } })
+    informer.learn(versioned('a', { version: 9, labels }))
+    expect(informer.items().length === 1).toBe(isKept)
+  })
+
+  test('finds objects under the keys that they have now', async () => {
+    const { kube, informer } = await started(['a'], undefined, {
+      keys: (one) => Object.keys(one.metadata.labels ?? {}),
+    })
+    const label = (labels: Record<string, string>): void => {
+      kube.update(pods, ref('a'), (one) => {
+        one.metadata.labels = labels
+      })
+    }
+    const under = (): number[] => ['x', 'y'].map((key) => informer.under(key).length)
+    label({ x: '1' })
+    expect(under()).toEqual([1, 0])
+    label({ y: '1' })
+    expect(under()).toEqual([0, 1])
+    await kube.delete(pods, ref('a'))
+    expect(under()).toEqual([0, 0])
+  })
 })
+
+function versioned(
+  name: string,
+  { version, uid = 'uid', labels = {} }: { version: number; uid?: string; labels?: Record<string, string> },
+): Pod {
+  return { ...pod(name), metadata: { ...ref(name), uid, labels, resourceVersion: String(version) } }
+}

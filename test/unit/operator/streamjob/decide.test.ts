@@ -796,7 +796,7 @@ test.each<[boolean, string, Facts]>([
     { more: { pods: [...ALL, terminating(pod('more', { chain: 'more', slot: 1 }), NOW)] } },
   ],
   [false, 'has something to tell', { status: { untold: [UNTOLD] } }],
-  [false, 'has yet to show that it holds', { status: { observing: { hash: 'b', since: '2026-11-22T12:00:00Z' } } }],
+  [true, 'has yet to show that it holds', { status: { observing: { hash: 'b', since: '2026-11-22T12:00:00Z' } } }],
   [false, 'waits for its turn', { more: { isDeferred: true } }],
   [false, 'is deleted', { metadata: DELETED }],
 ])('it is %s that a job is at rest that %s', (isRest, _, facts) => {
