@@ -57,7 +57,9 @@ function readWish(): { tasks: CertifyTask[]; isWritten: boolean; isWhole: boolea
   const point = values.point === undefined ? undefined : Number(values.point)
   const isPartial = [story, mishap, point].some((one) => one !== undefined)
   const names = STORIES.map(({ name }) => name)
-  const mishaps = mishapsOf(['API server', 'coordinator', 'Druid', 'watch']).map(({ peer, name }) => `${peer}: ${name}`)
+  const mishaps = mishapsOf(['API server', 'cached API server', 'coordinator', 'Druid', 'watch']).map(
+    ({ peer, name }) => `${peer}: ${name}`,
+  )
   if (story !== undefined && !names.includes(story)) return `${USAGE}\nstories: ${names.join(', ')}\n`
   if (mishap !== undefined && !mishaps.includes(mishap)) return `${USAGE}\nmishaps: ${mishaps.join(', ')}\n`
   if (point !== undefined && !(Number.isSafeInteger(point) && point >= 0)) return `${USAGE}\n--point is no number\n`

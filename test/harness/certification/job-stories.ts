@@ -301,6 +301,7 @@ export const JOB_STORIES: readonly JobStory[] = [
         begin: operation.begin,
         acts: [...(first === undefined ? [] : [first]), { when, act: deletes }],
         isOver: isGone,
+        // controllers that live by watches work on while the story waits: after a death its deletion comes at another step
         peers: PEERS,
       },
     ]
