@@ -13,7 +13,7 @@ import type { Wanted } from './wanted.ts'
 const LEAST_BETWEEN_MS = 15_000
 /** How long no other change is tried after one that could not be carried out: a quota, a cluster without room. */
 const HOLD_MS = 10 * 60_000
-/** Of both lists in the status. */
+/** How many proposals, and how many limits, the status lists. */
 const MOST_LISTED = 16
 
 /** What a job that runs as it should does next for the sake of the load. */

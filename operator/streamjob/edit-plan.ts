@@ -91,7 +91,7 @@ function fieldSteps(before: StreamJobSpec, after: StreamJobSpec, context: PodCon
 /** What the API server fills in where a file says nothing of it. */
 const FILLED_IN: readonly (keyof StreamJobSpec)[] = ['desiredState', 'deletion', 'upgrade']
 
-/** Of settings only what is written is compared: the API server fills in the rest. */
+/** Compares only what is written of the settings: the API server fills in the rest. */
 function isChanged(name: keyof StreamJobSpec, before: StreamJobSpec, after: StreamJobSpec): boolean {
   const [old, now] = [before[name], after[name]]
   if (now === undefined && FILLED_IN.includes(name)) return false

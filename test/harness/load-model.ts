@@ -17,6 +17,8 @@ export interface ModelJob {
   splits?: number
   /** False: the source does not know how many records wait. */
   knowsLag?: boolean
+  /** False: proposals are only looked at. */
+  applies?: boolean
   policy?: Partial<AutoscalerPolicy>
   /** Operators that may not be scaled. */
   pinned?: readonly string[]
@@ -142,7 +144,7 @@ export class LoadModel {
 
   #apply(): void {
     const { proposals } = this.#autoscaler.report()
-    if (proposals.length === 0) return
+    if (proposals.length === 0 || this.#job.applies === false) return
     for (const proposal of proposals) {
       this.changes.push({ ...proposal, second: this.#second })
       for (const chain of ['source', 'keyed'] as const)
