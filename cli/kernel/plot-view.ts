@@ -137,8 +137,9 @@ function scaleOf(values: readonly number[], stepOf: (raw: number) => number): Sc
   const step = stepOf((max - min) / TICKS)
   const first = Math.ceil(min / step)
   const count = Math.min(Math.floor(max / step) - first + 1, 3 * TICKS)
-  // the step of two numbers that are almost equal may be no number
-  const ticks = Number.isFinite(count) ? Array.from({ length: Math.max(0, count) }, (_, at) => (first + at) * step) : []
+  // the step of two numbers that are almost equal may be no number, or zero
+  const drawable = step > 0 && Number.isFinite(count)
+  const ticks = drawable ? Array.from({ length: Math.max(0, count) }, (_, at) => (first + at) * step) : []
   return { min, max, ticks }
 }
 
