@@ -1,4 +1,5 @@
 import type { Ports } from '../ports/ports.ts'
+import type { SystemReports } from './system-reports.ts'
 
 /** A record that was left out: `where` names its place (or the operator that failed on it), `record` is as it was. */
 export interface DeadLetter {
@@ -8,14 +9,12 @@ export interface DeadLetter {
 }
 
 /** The surroundings of dead letters; made once per subtask and attempt, also in the chains behind the source. */
-export interface DeadLetterContext {
+export interface DeadLetterContext extends SystemReports {
   slot: number
   ports: Ports
   baseDir: string
   /** Aborted when the subtask has to stop: calls that wait for the outside system then reject. */
   stopping: AbortSignal
-  /** As SourceContext.reportTrouble. */
-  reportTrouble(error: Error | null): void
 }
 
 /** A connector that can store dead letters, and whose options have been read. */

@@ -4,9 +4,10 @@ import type { Schema } from '../model/schema.ts'
 import type { Attempt, CheckpointId } from '../model/ids.ts'
 import type { Ports } from '../ports/ports.ts'
 import type { Committable, SinkNote } from '../model/snapshot.ts'
+import type { SystemReports } from './system-reports.ts'
 
 /** The surroundings of one writer; made once per subtask and attempt. */
-export interface SinkContext {
+export interface SinkContext extends SystemReports {
   /** The UID of the job, which never changes: names of transactions and pending files derive from it. */
   jobUid: string
   /** UIDs of jobs that are gone and whose work this one continues: what they left open belongs to no checkpoint. */
@@ -24,8 +25,6 @@ export interface SinkContext {
   passed?: PassThroughTexts
   /** Aborted when the subtask has to stop: calls that wait for the outside system then reject, and `close` follows. */
   stopping: AbortSignal
-  /** As SourceContext.reportTrouble. */
-  reportTrouble(error: Error | null): void
 }
 
 /** A sink whose options have been read. */
@@ -41,7 +40,7 @@ export interface SinkConnector {
 /** The surroundings of a probe. */
 export type ProbeContext = Pick<
   SinkContext,
-  'operatorId' | 'schema' | 'ports' | 'baseDir' | 'stopping' | 'reportTrouble'
+  'operatorId' | 'schema' | 'ports' | 'baseDir' | 'stopping' | keyof SystemReports
 >
 
 export type { Committable } from '../model/snapshot.ts'

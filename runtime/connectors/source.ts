@@ -7,11 +7,12 @@ import type { Schema } from '../model/schema.ts'
 import type { Split } from '../model/snapshot.ts'
 import type { Timestamp } from '../model/time.ts'
 import type { Ports } from '../ports/ports.ts'
+import type { SystemReports } from './system-reports.ts'
 
 export type { Json, Split } from '../model/snapshot.ts'
 
 /** The surroundings of a source; made once per source and process. */
-export interface SourceContext {
+export interface SourceContext extends SystemReports {
   /** The name of the job. */
   job: string
   operatorId: string
@@ -23,11 +24,6 @@ export interface SourceContext {
   baseDir: string
   /** Takes a record that could not be read, with its place; it applies the `onError` of the source. */
   onBadRecord(error: Error, where: string, raw: Uint8Array | string): void
-  /**
-   * Reports to the user that the outside system cannot be used at the moment (a MillraceError that names it) while the
-   * connector keeps trying; null when it works again.
-   */
-  reportTrouble(error: Error | null): void
 }
 
 /** The surroundings of one reader; made once per subtask and attempt. */

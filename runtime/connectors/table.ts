@@ -1,9 +1,10 @@
 import type { Field } from '../model/schema.ts'
 import type { Ports } from '../ports/ports.ts'
 import type { Table, TableKey } from '../ports/table.ts'
+import type { SystemReports } from './system-reports.ts'
 
 /** The question of one operator to a table, and its surroundings; made once per subtask and attempt. */
-export interface TableContext {
+export interface TableContext extends SystemReports {
   readonly operatorId: string
   readonly key: readonly TableKey[]
   /** The columns that are wanted, with the types that their values must have in a row. */
@@ -12,8 +13,6 @@ export interface TableContext {
   readonly baseDir: string
   /** Aborted when the subtask has to stop: calls that wait for the outside system then reject. */
   readonly stopping: AbortSignal
-  /** As SourceContext.reportTrouble. */
-  reportTrouble(error: Error | null): void
 }
 
 /** A connector whose tables can be looked up, and whose options have been read. */

@@ -34,6 +34,20 @@ const STATE_ENTRIES: Metric = {
   scope: 'subtask',
 }
 
+const RECORDS_IN: Metric = {
+  name: 'millrace_operator_records_in_total',
+  type: 'counter',
+  help: 'Records in this attempt that the subtask whose first operator this is took in',
+  scope: 'subtask',
+}
+
+const RECORDS_OUT: Metric = {
+  name: 'millrace_operator_records_out_total',
+  type: 'counter',
+  help: 'Records in this attempt that the subtask whose first operator this is gave to sinks and other subtasks',
+  scope: 'subtask',
+}
+
 /** The events that a subtask reports to its worker; each is about its own attempt only. */
 export interface SubtaskEvents {
   snapshot(checkpoint: CheckpointId, snapshot: SubtaskSnapshot): void
@@ -79,6 +93,12 @@ export class SubtaskCounters {
   firstRecordAt: number | null = null
   lastRecordAt: number | null = null
   trouble: ErrorReport | null = null
+
+  /** Declares the records of the chain that begins with this operator as metrics. */
+  collectInto(metrics: MetricRegistry, operator: string): void {
+    metrics.collect(RECORDS_IN, () => [{ operator, value: this.recordsIn }])
+    metrics.collect(RECORDS_OUT, () => [{ operator, value: this.recordsOut }])
+  }
 }
 
 /**

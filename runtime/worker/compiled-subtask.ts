@@ -1,4 +1,3 @@
-import { errorReport } from '../model/errors.ts'
 import { memberOf } from '../model/fields.ts'
 import { callsPatterns } from '../expressions/pattern-calls.ts'
 import { loadPatterns } from '../memory/patterns.ts'
@@ -27,6 +26,7 @@ import { passThroughFields } from './pass-through-fields.ts'
 import { spillOf } from './spill.ts'
 import { compileExchangeEnds, type ExchangeEnds } from './exchange-ends.ts'
 import { Outlets } from './outlets.ts'
+import { systemReports } from './system-reports.ts'
 
 /** Where a subtask stands, whatever the attempt. */
 export interface CompileParts {
@@ -94,6 +94,7 @@ function compile(chain: Chain, parts: CompileParts, functions: UserFunctions, lo
   const metrics = new MetricRegistry()
   const time = new TimeShares(ports.clock)
   time.collectInto(metrics, firstOf(chain).id)
+  counters.collectInto(metrics, firstOf(chain).id)
   const tallies = new RecordTallies()
   const stopping = new AbortController()
   const mailbox = new Mailbox(ports.clock, signal)
@@ -128,9 +129,7 @@ function compile(chain: Chain, parts: CompileParts, functions: UserFunctions, lo
           ports,
           baseDir: parts.baseDir,
           stopping: stopping.signal,
-          reportTrouble: (error) => {
-            counters.trouble = error ? errorReport(error) : null
-          },
+          ...systemReports(counters, metrics, asked.operatorId),
         })
       },
       stopping: stopping.signal,

@@ -11,7 +11,7 @@ import type { ChannelServer } from '../exchange/channel-server.ts'
 import { encodeFrame } from '../exchange/frame.ts'
 import { InputGate } from '../exchange/input-gate.ts'
 import { canonicalJson } from '../model/canonical-json.ts'
-import { errorReport, MillraceError } from '../model/errors.ts'
+import { MillraceError } from '../model/errors.ts'
 import { subtaskId } from '../model/ids.ts'
 import { type Field, fieldOf } from '../model/schema.ts'
 import { isoDate } from '../model/timestamp-text.ts'
@@ -33,6 +33,7 @@ import { Subtask, type SubtaskEvents } from '../task/subtask.ts'
 import { type CompiledSubtask, exchangesInto, firstOf } from './compiled-subtask.ts'
 import type { RestoredSubtask } from './subtask-state.ts'
 import type { SinkWriter } from '../connectors/sink.ts'
+import { systemReports, troubleOf } from './system-reports.ts'
 
 export interface DeployContext {
   deployment: Deployment
@@ -141,10 +142,6 @@ class Deployer {
     })
   }
 
-  #reportTrouble(error: Error | null): void {
-    this.#compiled.counters.trouble = error ? errorReport(error) : null
-  }
-
   async #openBadRecords(): Promise<BadRecords> {
     const { plan, chain, counters, tallies } = this.#compiled
     const handling = new Map<string, ErrorHandling>()
@@ -170,9 +167,7 @@ class Deployer {
       ports,
       baseDir: deployment.baseDir,
       stopping: this.#compiled.stopping.signal,
-      reportTrouble: (error) => {
-        this.#reportTrouble(error)
-      },
+      reportTrouble: troubleOf(this.#compiled.counters),
     })
     this.#opened.push(() => deadLetters.close())
     checkCurrent()
@@ -181,7 +176,7 @@ class Deployer {
 
   async #openSinks(): Promise<Map<string, SinkWriter>> {
     const { deployment, connectors, ports, checkCurrent } = this.#context
-    const { chain, passed, stopping } = this.#compiled
+    const { chain, passed, stopping, counters, metrics } = this.#compiled
     const sinks = new Map<string, SinkWriter>()
     for (const operator of chain.operators) {
       if (operator.verb.kind !== 'sink') continue
@@ -197,9 +192,7 @@ class Deployer {
         ports,
         baseDir: deployment.baseDir,
         stopping: stopping.signal,
-        reportTrouble: (error) => {
-          this.#reportTrouble(error)
-        },
+        ...systemReports(counters, metrics, operator.id),
         ...(passed === undefined ? {} : { passed }),
       })
       this.#opened.push(() => writer.close())
@@ -217,6 +210,7 @@ class Deployer {
       chain,
       passed,
       counters,
+      metrics,
       time,
       tallies,
       inputs: [rows],
@@ -248,9 +242,7 @@ class Deployer {
         onBadRecord: (error, where, raw) => {
           badRecords.onRaw(operator.id, error, where, raw)
         },
-        reportTrouble: (error) => {
-          this.#reportTrouble(error)
-        },
+        ...systemReports(counters, metrics, operator.id),
         ...(passed === undefined ? {} : { passed }),
       },
       (rows as StreamCode).rowClass,

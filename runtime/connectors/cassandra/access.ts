@@ -1,3 +1,4 @@
+import type { SystemReports } from '../system-reports.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Ports } from '../../ports/ports.ts'
 import { readLogin } from '../kit/auth-option.ts'
@@ -19,14 +20,12 @@ export class CassandraAccess {
   constructor(
     connect: CassandraConnect,
     options: CassandraTableOptions,
-    context: { ports: Ports; reportTrouble(error: Error | null): void; stopping: AbortSignal },
+    context: SystemReports & { ports: Ports; stopping: AbortSignal },
   ) {
     this.#connect = connect
     this.#options = options
     this.#ports = context.ports
-    this.#trouble = new TroubleReporter(context.ports.clock, (error) => {
-      context.reportTrouble(error)
-    })
+    this.#trouble = new TroubleReporter(context.ports.clock, context)
     this.#signal = AbortSignal.any([this.#closing.signal, context.stopping])
   }
 

@@ -35,9 +35,7 @@ export class TableEnumerator implements SplitEnumerator {
       name: `the Delta table ${files.name}`,
       closedCode: 'DELTA_CLOSED',
       signal: this.#closing.signal,
-      reportTrouble: (error) => {
-        context.reportTrouble(error)
-      },
+      reports: context,
     })
   }
 

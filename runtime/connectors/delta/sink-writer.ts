@@ -45,9 +45,7 @@ export class DeltaWriter implements SinkWriter {
       name: `the Delta table ${this.#files.name}`,
       closedCode: 'DELTA_CLOSED',
       signal: context.stopping,
-      reportTrouble: (error) => {
-        context.reportTrouble(error)
-      },
+      reports: context,
     })
     this.#appends = new TableAppends({
       files: this.#files,

@@ -39,9 +39,7 @@ export class TableReader implements SourceReader {
       name: `the Delta table ${this.#files.name}`,
       closedCode: 'DELTA_CLOSED',
       signal: this.#closing.signal,
-      reportTrouble: (error) => {
-        context.reportTrouble(error)
-      },
+      reports: context,
     })
   }
 

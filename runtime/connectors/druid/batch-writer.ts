@@ -53,9 +53,7 @@ export class BatchWriter implements SinkWriter {
       name,
       closedCode: 'DRUID_CLOSED',
       signal: context.stopping,
-      reportTrouble: (error) => {
-        context.reportTrouble(error)
-      },
+      reports: context,
     })
     this.#loader = new BatchLoader({
       service: new DruidService(options, context.ports, context.stopping),

@@ -16,9 +16,7 @@ export class DruidAccess {
   constructor(context: SourceContext, options: DruidSourceOptions) {
     this.#context = context
     this.#queries = new DruidQueries(new DruidService(options, context.ports, this.#closing.signal))
-    this.#trouble = new TroubleReporter(context.ports.clock, (error) => {
-      context.reportTrouble(error)
-    })
+    this.#trouble = new TroubleReporter(context.ports.clock, context)
   }
 
   /** Rejects with errors that do not pass, with the last one after `patienceMs`, and with DRUID_CLOSED after `close`. */

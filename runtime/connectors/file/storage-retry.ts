@@ -12,8 +12,6 @@ export function storageRetry(
     name: context.operatorId,
     closedCode: 'FILE_CLOSED',
     signal,
-    reportTrouble: (error) => {
-      context.reportTrouble(error)
-    },
+    reports: context,
   })
 }

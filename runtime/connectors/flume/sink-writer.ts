@@ -38,9 +38,7 @@ export class FlumeSinkWriter implements SinkWriter {
     this.#environment = {
       clock,
       rng,
-      trouble: new TroubleReporter(clock, (error) => {
-        context.reportTrouble(error)
-      }),
+      trouble: new TroubleReporter(clock, context),
       signal: context.stopping,
       policy: POLICY,
     }

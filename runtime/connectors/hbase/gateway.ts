@@ -1,3 +1,4 @@
+import type { SystemReports } from '../system-reports.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { HttpAnswer, OutgoingRequest } from '../../ports/http-client.ts'
 import type { Ports } from '../../ports/ports.ts'
@@ -32,7 +33,7 @@ export class HbaseGateway {
 
   constructor(
     { url, table, auth, tls, timeout }: HbaseTableOptions,
-    context: { ports: Ports; reportTrouble(error: Error | null): void; stopping: AbortSignal },
+    context: SystemReports & { ports: Ports; stopping: AbortSignal },
   ) {
     this.#urls = url
     this.#table = table
@@ -47,9 +48,7 @@ export class HbaseGateway {
     this.#environment = {
       clock,
       rng,
-      trouble: new TroubleReporter(clock, (error) => {
-        context.reportTrouble(error)
-      }),
+      trouble: new TroubleReporter(clock, context),
       policy: POLICY,
       signal: AbortSignal.any([context.stopping, this.#closing.signal]),
     }

@@ -37,9 +37,7 @@ export class PollReader implements SourceReader {
     this.#options = options
     this.#scan = new RowScan(context, compileJsonScanner(context.schema, rows))
     this.#pending = new PendingResult(context.ports.clock)
-    this.#trouble = new TroubleReporter(context.ports.clock, (error) => {
-      context.reportTrouble(error)
-    })
+    this.#trouble = new TroubleReporter(context.ports.clock, context)
   }
 
   async open(splits: readonly Split[]): Promise<void> {

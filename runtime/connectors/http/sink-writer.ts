@@ -39,9 +39,7 @@ export class HttpSinkWriter implements SinkWriter {
     this.#environment = {
       clock: ports.clock,
       rng: ports.rng,
-      trouble: new TroubleReporter(ports.clock, (error) => {
-        context.reportTrouble(error)
-      }),
+      trouble: new TroubleReporter(ports.clock, context),
       signal: AbortSignal.any([context.stopping, this.#closing.signal]),
       policy: servicePolicy,
     }

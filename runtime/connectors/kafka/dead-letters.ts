@@ -26,8 +26,9 @@ export function kafkaDeadLetters(connect: KafkaConnect, options: KafkaDeadLetter
 async function openKafkaDeadLetters(
   connect: KafkaConnect,
   { topic, brokers, security }: KafkaDeadLetterOptions,
-  { ports, slot, stopping, reportTrouble }: DeadLetterContext,
+  context: DeadLetterContext,
 ): Promise<DeadLetters> {
+  const { ports, slot, stopping } = context
   await loadRecordCodecs()
   const client = connect(await clientOptions(brokers, security, 'millrace-dead-letters', ports))
   const environment: RetryEnvironment = {
@@ -35,7 +36,7 @@ async function openKafkaDeadLetters(
     rng: ports.rng,
     policy: kafkaRetryPolicy(client.bootstrap),
     signal: stopping,
-    trouble: new TroubleReporter(ports.clock, reportTrouble),
+    trouble: new TroubleReporter(ports.clock, context),
   }
   const producer = new BatchProducer({ client, environment, topic, codec: 'none' })
   try {

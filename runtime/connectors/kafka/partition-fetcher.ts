@@ -231,6 +231,7 @@ export class PartitionFetcher {
         await this.#rest(this.#onResumed, leader, unfinished)
         continue
       }
+      const askedAt = this.#clock.now()
       const answer = await this.#client.fetch(leader, {
         isolation: this.#isolation,
         maxWaitMs: MAX_WAIT_MS,
@@ -246,7 +247,7 @@ export class PartitionFetcher {
       let error: Error | undefined
       for (const fetched of answer) error = this.#accept(wanted, fetched) ?? error
       if (error !== undefined) throw error
-      this.#trouble.works()
+      this.#trouble.answered(this.#clock.now() - askedAt)
       backoff.reset()
       if (this.#hasReadable()) {
         this.#onArrival?.()
@@ -276,6 +277,7 @@ export class PartitionFetcher {
   /** Never rejects: records are here to be read, and a broker that is away is reported. */
   async #readEnds(leader: number, states: readonly FetchState[]): Promise<void> {
     const asked = states.map(({ topic, partition }) => ({ topic, partition, timestamp: LATEST }))
+    const askedAt = this.#clock.now()
     try {
       const answers = await this.#client.listOffsets(leader, this.#isolation, asked)
       if (this.#closed) return
@@ -283,7 +285,7 @@ export class PartitionFetcher {
         const state = states.find((one) => one.topic === topic && one.partition === partition)
         if (state !== undefined && errorCode === 0) state.visibleEnd = Math.max(state.visibleEnd ?? 0, offset)
       }
-      this.#trouble.works()
+      this.#trouble.answered(this.#clock.now() - askedAt)
     } catch (error) {
       if (!this.#closed) this.#trouble.fails(asMillraceError('reading', this.#client.bootstrap, error))
     }

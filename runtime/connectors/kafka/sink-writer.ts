@@ -91,9 +91,7 @@ export class KafkaSinkWriter implements SinkWriter {
     await loadRecordCodecs()
     const client = this.#connect(await clientOptions(brokers, security, `millrace-${operatorId}-${slot}`, ports))
     this.#client = client
-    const trouble = new TroubleReporter(ports.clock, (error) => {
-      this.#context.reportTrouble(error)
-    })
+    const trouble = new TroubleReporter(ports.clock, this.#context)
     const signal = AbortSignal.any([this.#context.stopping, this.#closing.signal])
     const environment: RetryEnvironment = {
       clock: ports.clock,

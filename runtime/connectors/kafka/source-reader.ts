@@ -79,9 +79,7 @@ export class KafkaSourceReader implements SourceReader {
     this.#client = client
     this.#scanner = await this.#openScanner()
     await loadRecordCodecs()
-    const trouble = new TroubleReporter(ports.clock, (error) => {
-      this.#context.reportTrouble(error)
-    })
+    const trouble = new TroubleReporter(ports.clock, this.#context)
     this.#fetcher = new PartitionFetcher({
       client,
       isolation: this.#options.isolation,

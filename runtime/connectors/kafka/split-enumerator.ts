@@ -35,9 +35,7 @@ export class KafkaSplitEnumerator implements SplitEnumerator {
     const client = (this.#client ??= this.#connect(
       await clientOptions(brokers, security, `millrace-${this.#context.operatorId}`, ports),
     ))
-    const trouble = new TroubleReporter(ports.clock, (error) => {
-      this.#context.reportTrouble(error)
-    })
+    const trouble = new TroubleReporter(ports.clock, this.#context)
     try {
       return await retrying(
         {

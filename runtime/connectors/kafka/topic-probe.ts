@@ -13,12 +13,13 @@ const PATIENCE_MS = 8000
 
 /** Looks whether the topic of a sink is there, or would be made. */
 export async function probeTopic(
-  { operatorId, ports, stopping, reportTrouble }: ProbeContext,
+  context: ProbeContext,
   { brokers, security, topic, createTopic }: KafkaSinkOptions,
   connect: KafkaConnect,
 ): Promise<string> {
+  const { operatorId, ports, stopping } = context
   const client = connect(await clientOptions(brokers, security, `millrace-${operatorId}`, ports))
-  const trouble = new TroubleReporter(ports.clock, reportTrouble)
+  const trouble = new TroubleReporter(ports.clock, context)
   const policy = kafkaRetryPolicy(client.bootstrap)
   try {
     return await retrying(

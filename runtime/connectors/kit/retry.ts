@@ -45,9 +45,10 @@ export async function retrying<T>(
   const deadline = clock.now() + patienceMs
   trouble.starts()
   for (;;) {
+    const startedAt = clock.now()
     try {
       const result = await unlessAborted(environment, what, () => reportingSilence(environment, what, call))
-      trouble.works()
+      trouble.answered(clock.now() - startedAt)
       return result
     } catch (error) {
       if (signal.aborted || !policy.isRetriable(error)) throw error
@@ -61,7 +62,7 @@ export async function retrying<T>(
 
 function reportingSilence<T>({ clock, trouble }: RetryEnvironment, what: string, call: () => Promise<T>): Promise<T> {
   const cancel = clock.after(SILENT_MS, () => {
-    trouble.fails(
+    trouble.isSlow(
       new MillraceError('NO_ANSWER_YET', `${what} has taken ${SILENT_MS / 1000} s and goes on`, {
         domain: 'dependency',
         retriable: true,

@@ -1,5 +1,6 @@
 import { MillraceError } from '../../model/errors.ts'
 import type { Ports } from '../../ports/ports.ts'
+import type { SystemReports } from '../system-reports.ts'
 import { retrying } from './retry.ts'
 import { TroubleReporter } from './trouble-reporter.ts'
 
@@ -10,7 +11,7 @@ export interface StorageRetryOptions {
   /** As RetryPolicy.closedCode. */
   readonly closedCode: string
   readonly signal: AbortSignal
-  reportTrouble(error: Error | null): void
+  readonly reports: SystemReports
 }
 
 /** Repeats what is done with a storage for objects while it cannot be reached, and reports that to the user. */
@@ -20,9 +21,7 @@ export class StorageRetry {
 
   constructor(options: StorageRetryOptions) {
     this.#options = options
-    this.#trouble = new TroubleReporter(options.ports.clock, (error) => {
-      options.reportTrouble(error)
-    })
+    this.#trouble = new TroubleReporter(options.ports.clock, options.reports)
   }
 
   /** Rejects with errors that do not pass, with the last one after `patienceMs`, and with `closedCode` once aborted. */

@@ -1,26 +1,34 @@
 import type { Clock } from '../../ports/clock.ts'
+import type { SystemReports } from '../system-reports.ts'
 
 /** Shorter trouble, such as a change of leader, is not reported. */
 const QUIET_MS = 3000
 
-/** Reports trouble that lasts, once, and reports its end. */
+/** Counts calls of a system, reports trouble that lasts, once, and reports its end. */
 export class TroubleReporter {
   readonly #clock: Clock
-  readonly #report: (error: Error | null) => void
+  readonly #reports: SystemReports
   #lastSuccess: number
   #reported = false
 
-  constructor(clock: Clock, report: (error: Error | null) => void) {
+  constructor(clock: Clock, reports: SystemReports) {
     this.#clock = clock
-    this.#report = report
+    this.#reports = reports
     this.#lastSuccess = clock.now()
   }
 
+  /** Called when the system has answered a call, which took this long. */
+  answered(tookMs: number): void {
+    this.#reports.calls?.answered(tookMs)
+    this.works()
+  }
+
+  /** Called when the system shows that it works, though no call was answered. */
   works(): void {
     this.#lastSuccess = this.#clock.now()
     if (!this.#reported) return
     this.#reported = false
-    this.#report(null)
+    this.#reports.reportTrouble(null)
   }
 
   /** Called before the first try after a pause: the time in which nothing was tried does not count as trouble. */
@@ -28,9 +36,16 @@ export class TroubleReporter {
     if (!this.#reported) this.#lastSuccess = this.#clock.now()
   }
 
+  /** Called when a call has failed. */
   fails(error: Error): void {
+    this.#reports.calls?.failed()
+    this.isSlow(error)
+  }
+
+  /** Called while a call goes on for so long that users wait for a reason. */
+  isSlow(error: Error): void {
     if (this.#clock.now() - this.#lastSuccess < QUIET_MS) return
     this.#reported = true
-    this.#report(error)
+    this.#reports.reportTrouble(error)
   }
 }

@@ -1,3 +1,4 @@
+import type { SystemReports } from '../system-reports.ts'
 import type { Ports } from '../../ports/ports.ts'
 import { retrying } from '../kit/retry.ts'
 import { TroubleReporter } from '../kit/trouble-reporter.ts'
@@ -19,7 +20,7 @@ export class KuduAccess {
   constructor(
     connect: KuduConnect,
     options: KuduConnectionOptions,
-    context: { ports: Ports; reportTrouble(error: Error | null): void; stopping?: AbortSignal },
+    context: SystemReports & { ports: Ports; stopping?: AbortSignal },
   ) {
     const { ports, stopping } = context
     this.#ports = ports
@@ -32,9 +33,7 @@ export class KuduAccess {
       idleConnections: 'hold the process',
       clientId: ports.rng.id(),
     })
-    this.#trouble = new TroubleReporter(ports.clock, (error) => {
-      context.reportTrouble(error)
-    })
+    this.#trouble = new TroubleReporter(ports.clock, context)
     this.#signal = stopping === undefined ? this.#closing.signal : AbortSignal.any([this.#closing.signal, stopping])
   }
 

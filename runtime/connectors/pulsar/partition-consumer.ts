@@ -1,3 +1,4 @@
+import type { SystemReports } from '../system-reports.ts'
 import { MillraceError } from '../../model/errors.ts'
 import { sleep, type Clock } from '../../ports/clock.ts'
 import type { Rng } from '../../ports/rng.ts'
@@ -31,7 +32,7 @@ export interface PartitionConsumerParts {
   readonly end: SplitEnd | undefined
   readonly clock: Clock
   readonly rng: Rng
-  reportTrouble(error: Error | null): void
+  readonly reports: SystemReports
   /** Called when an entry has come, or a failure. */
   onArrival(): void
 }
@@ -62,9 +63,7 @@ export class PartitionConsumer {
 
   constructor(parts: PartitionConsumerParts) {
     this.#parts = parts
-    this.#trouble = new TroubleReporter(parts.clock, (error) => {
-      parts.reportTrouble(error)
-    })
+    this.#trouble = new TroubleReporter(parts.clock, parts.reports)
   }
 
   /** Called once. */

@@ -23,6 +23,7 @@ const NO_REQUEST = 0
 interface Waiting {
   readonly batch: PackedBatch
   readonly first: number
+  readonly givenAt: number
 }
 
 /** Before any message a producer has stored this sequence id. */
@@ -77,7 +78,7 @@ export class Producer {
   async send(batch: PackedBatch, first: number): Promise<void> {
     this.#throwFailure()
     if (this.#waiting.length === 0) this.#lastProgress = this.#environment.clock.now()
-    const waiting = { batch, first }
+    const waiting = { batch, first, givenAt: this.#environment.clock.now() }
     this.#waiting.push(waiting)
     this.#waitingBytes += batch.payload.length
     if (this.#open === undefined) void this.#opened()
@@ -120,7 +121,7 @@ export class Producer {
     const waitedMs = clock.now() - this.#lastProgress
     if (waitedMs < LOOK_MS) return
     const late = unreachable(this.#open.connection.address, new Error(`no receipt for ${waitedMs} ms`))
-    trouble.fails(late)
+    trouble.isSlow(late)
     if (waitedMs > PATIENCE_MS) this.#fail(late)
   }
 
@@ -150,9 +151,10 @@ export class Producer {
     const began = clock.now()
     trouble.starts()
     while (!this.#isOver()) {
+      const startedAt = clock.now()
       try {
         await this.#connect()
-        trouble.works()
+        trouble.answered(clock.now() - startedAt)
         return
       } catch (error) {
         const known = asMillraceError(`writing to ${this.#topic}`, this.#client.serviceUrl, error)
@@ -227,7 +229,7 @@ export class Producer {
     }
     this.#takeFirst()
     this.#lastProgress = this.#environment.clock.now()
-    this.#environment.trouble.works()
+    this.#environment.trouble.answered(this.#lastProgress - first.givenAt)
     this.#wake()
   }
 

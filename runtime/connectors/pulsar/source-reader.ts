@@ -152,9 +152,7 @@ export class PulsarSourceReader implements SourceReader {
       end: state.end,
       clock: ports.clock,
       rng: ports.rng,
-      reportTrouble: (error) => {
-        this.#context.reportTrouble(error)
-      },
+      reports: this.#context,
       onArrival: () => {
         this.#onArrival?.()
       },

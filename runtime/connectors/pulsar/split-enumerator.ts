@@ -36,9 +36,7 @@ export class PulsarSplitEnumerator implements SplitEnumerator {
   async discover(known: readonly Split[], _parallelism: number, attempt?: Attempt): Promise<Split[]> {
     const { ports } = this.#context
     const client = (this.#client ??= await openClient(this.#transport, this.#options, ports))
-    const trouble = new TroubleReporter(ports.clock, (error) => {
-      this.#context.reportTrouble(error)
-    })
+    const trouble = new TroubleReporter(ports.clock, this.#context)
     const environment = {
       clock: ports.clock,
       rng: ports.rng,

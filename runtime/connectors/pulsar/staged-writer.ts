@@ -64,9 +64,7 @@ export class StagedWriter implements SinkWriter {
       name: `the folder ${withoutOptions(options.files)}`,
       closedCode: 'PULSAR_CLOSED',
       signal: context.stopping,
-      reportTrouble: (error) => {
-        context.reportTrouble(error)
-      },
+      reports: context,
     })
   }
 

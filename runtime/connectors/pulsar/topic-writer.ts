@@ -49,9 +49,7 @@ export class TopicWriter {
     const environment: RetryEnvironment = {
       clock,
       rng,
-      trouble: new TroubleReporter(clock, (error) => {
-        context.reportTrouble(error)
-      }),
+      trouble: new TroubleReporter(clock, context),
       policy: pulsarRetryPolicy(client.serviceUrl),
       signal: context.stopping,
     }

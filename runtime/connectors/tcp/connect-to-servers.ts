@@ -40,11 +40,10 @@ async function follow(
 ): Promise<void> {
   const { clock, rng, plainNet } = context.ports
   const { signal } = surroundings
-  const trouble = new TroubleReporter(clock, (error) => {
-    context.reportTrouble(error)
-  })
+  const trouble = new TroubleReporter(clock, context)
   let backoff = new Backoff()
   while (!signal.aborted) {
+    const askedAt = clock.now()
     try {
       const connection = await plainNet.connect(server)
       const abort = (): void => {
@@ -52,7 +51,7 @@ async function follow(
       }
       signal.addEventListener('abort', abort, { once: true })
       if (signal.aborted) connection.destroy()
-      trouble.works()
+      trouble.answered(clock.now() - askedAt)
       backoff = new Backoff()
       const error = await takeFrom(connection, options, surroundings)
       signal.removeEventListener('abort', abort)

@@ -49,9 +49,7 @@ export class RecordSender {
   constructor(options: SenderOptions, context: SenderContext) {
     this.#options = options
     this.#context = context
-    this.#trouble = new TroubleReporter(context.ports.clock, (error) => {
-      context.reportTrouble(error)
-    })
+    this.#trouble = new TroubleReporter(context.ports.clock, context)
   }
 
   /** Resolves once there is room for more. Rejects with TCP_FAILED when the receiver is away for too long, with

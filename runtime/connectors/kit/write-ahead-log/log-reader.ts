@@ -109,9 +109,7 @@ export class LogReader implements SourceReader {
     const environment = {
       clock,
       rng,
-      trouble: new TroubleReporter(clock, (error) => {
-        context.reportTrouble(error)
-      }),
+      trouble: new TroubleReporter(clock, context),
       signal: this.#closing.signal,
       policy: this.#parts.policy,
     }

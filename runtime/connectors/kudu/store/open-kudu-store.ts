@@ -20,7 +20,7 @@ export function openKuduStore(
   { clock, rng }: { readonly clock: Clock; readonly rng: Rng },
 ): Store {
   // the caller of the store reports what it rejects with
-  const trouble = new TroubleReporter(clock, () => undefined)
+  const trouble = new TroubleReporter(clock, { reportTrouble: () => undefined })
   const policy = {
     isRetriable,
     describe: (what: string, error: unknown) => asMillraceError(what, client.masters, error),
