@@ -197,10 +197,12 @@ export class RecordTable implements GroupOwner {
     for (let n = Math.min(SWEEP_PLACES, of.index.length / 2); n > 0; n--) {
       const i = (of.sweepAt += 2) & (of.index.length - 1)
       const a = of.index[i + 1] ?? 0
-      // no tombstone: a restore finds its time over as well
       if (a === 0 || arena.isCold(a >>> 15) || this.code.at(a) > since) continue
       onGone?.(a)
-      this.#drop(of, i)
+      // a restore finds the time of an entry over as well, unless its time to live is longer by then: what depends on
+      // it is gone for good
+      if (onGone === undefined) this.#drop(of, i)
+      else this.#bury(of, i)
       // another may have moved up to this place
       of.sweepAt -= 2
     }

@@ -8,6 +8,7 @@ import {
   takeStep,
   takeSteps,
 } from '../../../harness/checkpoint-steps.ts'
+import { ManualClock } from '../../../harness/manual-clock.ts'
 import { aroundOperator, OperatorBed } from '../../../harness/operator-bed.ts'
 import { OperatorSlots } from '../../../harness/operator-slots.ts'
 import { PlainTopN } from '../../../harness/plain/plain-keyed.ts'
@@ -232,6 +233,30 @@ describe('topN', () => {
     expect(now.out.rows.map((one) => ({ ...one }))).toEqual(
       straight.out.rows.slice(old.out.rows.length).map((one) => ({ ...one })),
     )
+  })
+
+  test('when a longer time to live follows, rankings whose time was over do not come back without their rows', async () => {
+    const clock = new ManualClock()
+    const bedOf = (ttl: string): OperatorBed =>
+      new OperatorBed(
+        aroundOperator(
+          { id: 'long', v: 'long' },
+          { keyBy: 'id', topN: { limit: 2, by: 'v', rank: 'place', ttl } },
+          { maxParallelism: 1 },
+        ),
+        'op',
+        { clock },
+      )
+    const [before, after] = [bedOf('500ms'), bedOf('1h')]
+    const gone = Array.from({ length: 20 }, (_, id) => ({ id, v: 1 }))
+    await before.process(gone)
+    await clock.advance(1_000)
+    // writes to others sweep
+    for (let n = 0; n < 500; n++) await before.process(Array.from({ length: 20 }, (_, i) => ({ id: 100 + i, v: n })))
+    for (const [group, bytes] of wholeBlocks(before.stage.state)) after.stage.state?.restore(group, bytes)
+    after.stage.state?.restored?.()
+    await after.process(gone.map(({ id }) => ({ id, v: 2 })))
+    expect(after.out.rows.map((row) => ({ ...row }))).toEqual(gone.map(({ id }) => ({ id, v: 2, place: 1 })))
   })
 
   test.each([
