@@ -20,7 +20,7 @@ export async function makeCertificate(
     extensions: [
       { name: 'basicConstraints', cA: true },
       { name: 'keyUsage', digitalSignature: true, keyCertSign: true, keyEncipherment: true },
-      { name: 'extKeyUsage', serverAuth: true },
+      { name: 'extKeyUsage', serverAuth: true, clientAuth: true },
       {
         name: 'subjectAltName',
         altNames: [...[hosts].flat().map((ip) => ({ type: 7 as const, ip })), { type: 2, value: 'localhost' }],

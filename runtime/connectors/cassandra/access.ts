@@ -1,6 +1,7 @@
 import type { SystemReports } from '../system-reports.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Ports } from '../../ports/ports.ts'
+import { readTlsMaterial } from '../../ports/tls-material.ts'
 import { readLogin } from '../kit/auth-option.ts'
 import { retrying } from '../kit/retry.ts'
 import { TroubleReporter } from '../kit/trouble-reporter.ts'
@@ -15,7 +16,7 @@ export class CassandraAccess {
   readonly #trouble: TroubleReporter
   readonly #closing = new AbortController()
   readonly #signal: AbortSignal
-  #client: Promise<CassandraClient> | undefined
+  #client: CassandraClient | undefined
 
   constructor(
     connect: CassandraConnect,
@@ -47,29 +48,28 @@ export class CassandraAccess {
       policy: POLICY,
       signal: signal === undefined ? this.#signal : AbortSignal.any([this.#signal, signal]),
     }
-    return retrying(environment, doing, patienceMs, async () => call(await this.#opened()))
+    return retrying(environment, doing, patienceMs, async () => call(this.#opened()))
   }
 
   async close(): Promise<void> {
     this.#closing.abort()
-    // whoever waited for it was told why it did not open
-    const client = await this.#client?.catch(() => undefined)
-    await client?.close()
+    await this.#client?.close()
   }
 
-  /** The password is read again after a connection that failed: the Secret may have been rotated. */
-  #opened(): Promise<CassandraClient> {
-    this.#client ??= this.#open().catch((error: unknown) => {
-      this.#client = undefined
-      throw error
+  #opened(): CassandraClient {
+    return (this.#client ??= this.#open())
+  }
+
+  #open(): CassandraClient {
+    const { hosts, datacenter, consistency, auth, tls } = this.#options
+    const { secretFiles } = this.#ports
+    return this.#connect({
+      hosts,
+      datacenter,
+      consistency,
+      ...(auth === undefined ? {} : { login: () => readLogin(auth, hosts, secretFiles) }),
+      ...(tls === false ? {} : { tls: () => readTlsMaterial(tls, secretFiles) }),
     })
-    return this.#client
-  }
-
-  async #open(): Promise<CassandraClient> {
-    const { hosts, datacenter, consistency, auth } = this.#options
-    const login = auth === undefined ? undefined : await readLogin(auth, hosts, this.#ports.secretFiles)
-    return this.#connect({ hosts, datacenter, consistency, ...(login === undefined ? {} : { login }) })
   }
 }
 

@@ -1,3 +1,4 @@
+import type { TlsMaterial } from '../../ports/tls-material.ts'
 import type { CassandraType, Cell } from './types.ts'
 
 /** The table has no longer the columns or types of the statement: openTable says what it has now. Retriable. */
@@ -47,7 +48,10 @@ export interface CassandraConnectOptions {
   readonly hosts: readonly string[]
   readonly datacenter: string
   readonly consistency: string
-  readonly login?: CassandraLogin
+  /** Read for each new connection to the cluster. */
+  readonly login?: () => Promise<CassandraLogin>
+  /** The same; absent without TLS. */
+  readonly tls?: () => Promise<TlsMaterial>
 }
 
 export interface CassandraLogin {

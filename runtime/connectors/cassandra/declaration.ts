@@ -3,8 +3,10 @@ import type { ReportOption } from '../../graph/unknown-options.ts'
 import { isFields } from '../../model/fields.ts'
 import { fieldOf, type Schema } from '../../model/schema.ts'
 import { hostList } from '../kit/host-list.ts'
-import { mapping, OptionSet, type OptionValues } from '../kit/option-set.ts'
-import { choice, count, duration, secretFile, text } from '../kit/option-types.ts'
+import { isLoopback } from '../kit/loopback.ts'
+import { mapping, OptionSet, type OptionValues, type ValuesSoFar } from '../kit/option-set.ts'
+import { choice, count, duration, flag, secretFile, text } from '../kit/option-types.ts'
+import { tls } from '../kit/tls-option.ts'
 
 const CONSISTENCIES = ['LOCAL_QUORUM', 'LOCAL_ONE', 'ONE', 'TWO', 'THREE', 'QUORUM', 'EACH_QUORUM', 'ALL'] as const
 
@@ -15,6 +17,11 @@ const LOGIN = {
     required: 'a file with the password',
     secret: true,
     doc: 'The path of a mounted Secret with the password, read when a connection is made.',
+  },
+  insecure: {
+    type: flag,
+    default: false,
+    doc: 'Sends the password without TLS too, where everybody on the way can read it.',
   },
 } as const
 
@@ -31,10 +38,15 @@ const CONNECTION = {
   },
   keyspace: { type: text, required: 'the name of a keyspace', doc: 'The keyspace, as it is written in the schema.' },
   table: { type: text, required: 'the name of a table', doc: 'The table, as it is written in the schema.' },
+  tls: {
+    type: tls,
+    default: false,
+    doc: 'Whom to trust and who the job is, where the nodes take encrypted connections. A certificate has to name the address of its node, or a name of `hosts`. The files are read again for each new connection to the cluster.',
+  },
   consistency: { type: choice(...CONSISTENCIES), default: 'LOCAL_QUORUM', doc: 'How many replicas must answer.' },
   auth: {
     type: mapping(LOGIN),
-    doc: 'How the job logs in. The key `allowed-hosts` of the Secret says where its other keys may go. Sent without TLS.',
+    doc: 'How the job logs in. The key `allowed-hosts` of the Secret says where its other keys may go.',
   },
 } as const
 
@@ -58,12 +70,15 @@ export const sinkOptions = new OptionSet(
     },
     inFlight: { type: count(10_000), default: 128, doc: 'Requests under way at most, per slot.' },
   },
-  (_values, written, report) => {
+  (values, written, report) => {
     checkLifetime(written, report)
+    checkReadable(values, report)
   },
 )
 
-export const tableOptions = new OptionSet(CONNECTION)
+export const tableOptions = new OptionSet(CONNECTION, (values, _written, report) => {
+  checkReadable(values, report)
+})
 
 export type CassandraSinkOptions = OptionValues<typeof sinkOptions.table>
 export type CassandraTableOptions = OptionValues<typeof tableOptions.table>
@@ -79,6 +94,16 @@ export const declaration: ConnectorDeclaration = {
     options: tableOptions,
     keys: 'its partition key, and clustering columns from the first on',
   },
+}
+
+/** Cassandra's login is the password itself. */
+function checkReadable({ hosts, auth, tls }: ValuesSoFar<typeof CONNECTION>, report: ReportOption): void {
+  if (auth === undefined || auth.insecure || tls !== false || (hosts ?? []).every(isLoopback)) return
+  report(
+    'auth',
+    'would travel as it is: tls is false',
+    'write tls: true, or auth.insecure: true where the network is trusted',
+  )
 }
 
 function checkLifetime({ mode, ttl, nulls }: Options, report: ReportOption): void {

@@ -6,6 +6,7 @@ import type { TlsFiles } from '../../model/tls-files.ts'
 import { fieldsByHeader } from '../kit/fields-by-header.ts'
 import { formatProblems, recordFormat, timestampFormat } from '../kit/format-option.ts'
 import { hostList } from '../kit/host-list.ts'
+import { isLoopback } from '../kit/loopback.ts'
 import { startFrom, type StartFrom } from '../kit/start-from-option.ts'
 import { httpUrl } from '../kit/url-option.ts'
 import type { TokenEndpoint } from './token-endpoint.ts'
@@ -428,10 +429,6 @@ function endpointOf({
 function isLocal(url: string): boolean {
   const { host, port: named } = new URL(url)
   return isLoopback(named === '' ? `${host}:80` : host)
-}
-
-function isLoopback(broker: string): boolean {
-  return /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\]):\d+$/i.test(broker)
 }
 
 /** Kafka's own rule (kafka: Topic.java). */

@@ -44,6 +44,8 @@ export interface CassandraOptions {
   readonly dir: string
   /** Clients must log in; the first user is cassandra with the password cassandra. */
   readonly asksForPasswords?: boolean
+  /** PEM: clients come encrypted, with a certificate that this one has signed, which the server shows, too. */
+  readonly secure?: { readonly key: string; readonly certificate: string }
 }
 
 export interface CassandraBed {
@@ -78,6 +80,7 @@ export async function startCassandra(options: CassandraOptions): Promise<Cassand
       .replaceAll('@STORAGE_PORT@', String(storagePort))
       .replaceAll('@SSL_PORT@', String(sslPort))
       .replaceAll('@PORT@', String(port))
+      .concat(options.secure === undefined ? '' : encryptionOf(options.secure, dir))
       .replaceAll('@AUTHENTICATOR@', isSecure ? 'PasswordAuthenticator' : 'AllowAllAuthenticator')
       .replaceAll('@AUTHORIZER@', isSecure ? 'CassandraAuthorizer' : 'AllowAllAuthorizer'),
   )
@@ -126,4 +129,19 @@ export async function startCassandra(options: CassandraOptions): Promise<Cassand
       server = await start()
     },
   }
+}
+
+function encryptionOf({ key, certificate }: NonNullable<CassandraOptions['secure']>, dir: string): string {
+  const [store, trusted] = [join(dir, 'store.pem'), join(dir, 'trusted.pem')]
+  writeFileSync(store, `${key.trim()}\n${certificate.trim()}\n`, { mode: 0o600 })
+  writeFileSync(trusted, certificate)
+  return `client_encryption_options:
+  enabled: true
+  optional: false
+  require_client_auth: true
+  ssl_context_factory:
+    class_name: org.apache.cassandra.security.PEMBasedSslContextFactory
+  keystore: ${store}
+  truststore: ${trusted}
+`
 }

@@ -13,6 +13,7 @@ import { isSimpleType, typeText, type CassandraType } from '../types.ts'
 import { fromDriver, toDriver } from './cells.ts'
 import { addressesOf } from './addresses.ts'
 import { asMillraceError, reasonOf } from './errors.ts'
+import { sslOptions } from './ssl-options.ts'
 import { GuardedLogin } from './guarded-login.ts'
 
 const CONNECT_TIMEOUT_MS = 5_000
@@ -106,12 +107,15 @@ class RealCassandraClient implements CassandraClient {
   }
 
   async #connect(): Promise<Client> {
-    const { hosts, datacenter, login } = this.#options
+    const { hosts, datacenter } = this.#options
+    // read for each connection: Secrets are rotated
+    const [login, material] = [await this.#options.login?.(), await this.#options.tls?.()]
     const contactPoints = (await Promise.all(hosts.map(addressesOf))).flat()
     const client = new Client({
       contactPoints,
       localDataCenter: datacenter,
       ...(login === undefined ? {} : { authProvider: new GuardedLogin(login, contactPoints) }),
+      ...(material === undefined ? {} : { sslOptions: sslOptions(material, hosts) }),
       // numbers beyond 2^53 are exact, and keys of maps may have the names of what objects inherit
       encoding: { useBigIntAsLong: true, map: Map },
       policies: { reconnection: new policies.reconnection.ConstantReconnectionPolicy(RECONNECT_MS) },

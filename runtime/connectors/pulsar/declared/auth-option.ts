@@ -1,5 +1,6 @@
 import type { ReportOption } from '../../../graph/unknown-options.ts'
 import { mapping, type OptionValues } from '../../kit/option-set.ts'
+import { isLoopback } from '../../kit/loopback.ts'
 import { flag, secretFile } from '../../kit/option-types.ts'
 import type { ServiceUrl } from './service-url-option.ts'
 
@@ -30,7 +31,7 @@ export function checkAuth(
   report: ReportOption,
 ): void {
   if (login === undefined || login.insecure || serviceUrl === undefined || serviceUrl.encrypts) return
-  if (serviceUrl.addresses.every((address) => /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\]):\d+$/.test(address))) return
+  if (serviceUrl.addresses.every(isLoopback)) return
   report(
     'auth',
     'the token would travel as it is: serviceUrl begins with pulsar://',
