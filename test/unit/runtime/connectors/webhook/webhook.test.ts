@@ -1,10 +1,12 @@
 import { createHmac } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { request, type RequestOptions } from 'node:https'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { makeCertificate } from '../../../../../embedded/credentials.ts'
 import { compileRowClass } from '../../../../../runtime/codegen/rows/row.ts'
 import type { SourceReader } from '../../../../../runtime/connectors/source.ts'
 import { webhookConnector } from '../../../../../runtime/connectors/webhook/connector.ts'
@@ -80,11 +82,45 @@ async function rows(reader: SourceReader, count: number): Promise<object[]> {
   return found
 }
 
+/** The status that a request over TLS is answered with, or the code of what ended the connection. */
+function postEncrypted(port: number, body: string, options: RequestOptions): Promise<number | string> {
+  return new Promise((resolve) => {
+    const sent = request({ ...options, host: '127.0.0.1', port, method: 'POST', agent: false }, (answer) => {
+      answer.resume()
+      resolve(answer.statusCode ?? 0)
+    })
+    sent.on('error', (error: NodeJS.ErrnoException) => {
+      resolve(error.code ?? error.message)
+    })
+    sent.end(body)
+  })
+}
+
 describe('a webhook', () => {
   test('makes a row of each request that it has acknowledged, in order', async () => {
     const { reader, url } = await listen({})
     for (let count = 0; count < 5; count++) expect(await post(url, JSON.stringify({ id: 'a', count }))).toBe(200)
     expect(await rows(reader, 5)).toEqual([0, 1, 2, 3, 4].map((count) => ({ id: 'a', count })))
+  })
+
+  test('with an authority takes requests over TLS only, from senders with a certificate of it', async () => {
+    const [own, stranger] = [await makeCertificate('127.0.0.1'), await makeCertificate('127.0.0.1')]
+    const [certificateFile, keyFile] = [join(folder, 'certificate.pem'), join(folder, 'key.pem')]
+    writeFileSync(certificateFile, own.certificate)
+    writeFileSync(keyFile, own.key)
+    const { reader, port, url } = await listen({ tls: { certificateFile, keyFile, caFile: certificateFile } })
+    const trusted = { ca: own.certificate }
+    const { certificate: cert, key } = own
+    expect(await postEncrypted(port, '{"id":"a","count":1}', { ...trusted, cert, key })).toBe(200)
+    const foreign = { cert: stranger.certificate, key: stranger.key }
+    expect(await postEncrypted(port, '{"id":"b"}', { ...trusted, ...foreign })).not.toBe(200)
+    expect(await postEncrypted(port, '{"id":"c"}', trusted)).not.toBe(200)
+    await expect(post(url, '{"id":"d"}')).rejects.toThrow()
+    expect(await postEncrypted(port, '{"id":"e","count":2}', { ...trusted, cert, key })).toBe(200)
+    expect(await rows(reader, 2)).toEqual([
+      { id: 'a', count: 1 },
+      { id: 'e', count: 2 },
+    ])
   })
 
   test('gives what an attempt acknowledged and did not cover to the next attempt, and nothing twice', async () => {
