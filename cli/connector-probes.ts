@@ -1,4 +1,5 @@
 import type { Connectors } from '../runtime/connectors/registry.ts'
+import type { SourceContext } from '../runtime/connectors/source.ts'
 import type { SinkVerb } from '../runtime/graph/verbs/sink.ts'
 import type { SourceVerb } from '../runtime/graph/verbs/source.ts'
 import type { TableCall } from '../runtime/graph/verbs/join/table-lookup.ts'
@@ -30,8 +31,8 @@ export interface Probe {
 export async function probeOf(node: OperatorNode, connectors: Connectors): Promise<Probe | undefined> {
   const { verb } = node
   if (verb.kind === 'source') {
-    const { discoversWithoutAsking } = await connectors.source(verb.connector, verb.options)
-    const look = discoversWithoutAsking === true ? undefined : sourceLook(node, verb)
+    const { discoversWithoutAsking, probe } = await connectors.source(verb.connector, verb.options)
+    const look = discoversWithoutAsking === true && probe === undefined ? undefined : sourceLook(node, verb)
     return { system: `source ${verb.connector}`, look }
   }
   if (verb.kind === 'sink') {
@@ -56,7 +57,8 @@ export function storeProbe(url: string): { readonly system: string; readonly loo
 
 function sourceLook({ id, schema }: OperatorNode, verb: SourceVerb): Probe['look'] {
   return async ({ connectors, stopping, ...surroundings }) => {
-    const enumerator = (await connectors.source(verb.connector, verb.options)).enumerator({
+    const source = await connectors.source(verb.connector, verb.options)
+    const context: SourceContext = {
       ...surroundings,
       operatorId: id,
       verb,
@@ -64,7 +66,9 @@ function sourceLook({ id, schema }: OperatorNode, verb: SourceVerb): Probe['look
       onBadRecord: (error) => {
         throw error
       },
-    })
+    }
+    if (source.probe !== undefined) return source.probe({ ...context, stopping })
+    const enumerator = source.enumerator(context)
     const close = (): void => void enumerator.close()
     stopping.addEventListener('abort', close, { once: true })
     const { length } = await enumerator.discover([], 1)

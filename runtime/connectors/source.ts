@@ -46,10 +46,15 @@ export interface ReaderContext extends SourceContext {
   passed?: PassThroughTexts
 }
 
+/** The surroundings of a probe; `stopping` is aborted when nobody waits for the answer any more. */
+export type SourceProbeContext = SourceContext & { readonly stopping: AbortSignal }
+
 /** A source whose options have been read. */
 export interface SourceConnector {
-  /** Discovering the splits asks no system, though there is one: so `millrace doctor` learns nothing of it. */
+  /** Discovering the splits asks no system, though there may be one: so `millrace doctor` learns nothing of it. */
   readonly discoversWithoutAsking?: true
+  /** As SinkConnector.probe, of a system that discovering the splits does not ask. */
+  probe?(context: SourceProbeContext): Promise<string>
   enumerator(context: SourceContext): SplitEnumerator
   /** Called once per subtask and attempt. */
   reader(context: ReaderContext, rows: RowClass): SourceReader

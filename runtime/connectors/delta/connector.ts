@@ -1,7 +1,7 @@
 import type { Connector } from '../registry.ts'
 import { sinkOptions, sourceOptions } from './declaration.ts'
 import { TableEnumerator } from './enumerator.ts'
-import { DeltaWriter } from './sink-writer.ts'
+import { DeltaWriter, probeTable } from './sink-writer.ts'
 import { TableReader } from './source-reader.ts'
 
 export const connector = {
@@ -14,6 +14,9 @@ export const connector = {
   },
   sink: (written) => {
     const options = sinkOptions.read(written)
-    return { writer: (context) => new DeltaWriter(context, options) }
+    return {
+      writer: (context) => new DeltaWriter(context, options),
+      probe: (context) => probeTable(context, options),
+    }
   },
 } satisfies Connector

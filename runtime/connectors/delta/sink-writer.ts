@@ -5,7 +5,7 @@ import type { Committable } from '../../model/snapshot.ts'
 import { sleep } from '../../ports/clock.ts'
 import { partPrefix } from '../file/part-names.ts'
 import { StorageRetry } from '../kit/storage-retry.ts'
-import type { SinkContext, SinkWriter } from '../sink.ts'
+import type { ProbeContext, SinkContext, SinkWriter } from '../sink.ts'
 import { parseCommittable, toCommittable, type DeltaCommittable, type PreparedFiles } from './committable.ts'
 import type { DeltaSinkOptions } from './declaration.ts'
 import { TableAppends } from './table-appends.ts'
@@ -124,6 +124,22 @@ export class DeltaWriter implements SinkWriter {
       )
     }
   }
+}
+
+/** Looks whether the table takes rows of the schema. Rejects as `open` of a writer would. */
+export async function probeTable(
+  { ports, baseDir, schema }: ProbeContext,
+  { path, partitionBy }: DeltaSinkOptions,
+): Promise<string> {
+  const appends = new TableAppends({
+    files: openTableFiles(ports, baseDir, path),
+    schema,
+    partitionBy,
+    now: () => ports.clock.now(),
+    newTableId: () => uuidOf(ports.rng.id() + ports.rng.id()),
+    pause: () => Promise.resolve(),
+  })
+  return appends.look()
 }
 
 /** 32 hex digits as a UUID of version 4. */

@@ -54,6 +54,14 @@ export class TableAppends {
     }
   }
 
+  /** What `prepare` would find or do, in a few words; changes nothing. */
+  async look(): Promise<string> {
+    const state = await this.#log.refresh()
+    if (state === undefined) return 'there is no table; the job makes it'
+    const adds = this.#newColumns(state).length > 0 ? '; the job adds columns' : ''
+    return `version ${state.version} of the table${adds}`
+  }
+
   /** Appends what the table does not have yet of these, in one version; none when it has all. */
   async append(committables: readonly DeltaCommittable[]): Promise<void> {
     for (let lost = 0; ; lost++) {

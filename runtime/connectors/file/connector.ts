@@ -3,6 +3,7 @@ import { fileDeadLetters } from './dead-letters.ts'
 import { deadLetterOptions, readSourceOptions, sinkOptions } from './declaration.ts'
 import { FileEnumerator } from './enumerator.ts'
 import { FileReader } from './reader.ts'
+import { probeFolder } from './probe.ts'
 import { FileWriter } from './writer.ts'
 
 export const connector = {
@@ -15,7 +16,10 @@ export const connector = {
   },
   sink: (written) => {
     const options = sinkOptions.read(written)
-    return { writer: (context) => new FileWriter(context, options) }
+    return {
+      writer: (context) => new FileWriter(context, options),
+      probe: (context) => probeFolder(context, options.path),
+    }
   },
   deadLetters: (written) => fileDeadLetters(deadLetterOptions.read(written)),
 } satisfies Connector

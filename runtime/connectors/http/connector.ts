@@ -2,6 +2,7 @@ import type { Connector } from '../registry.ts'
 import { readSinkOptions, readSourceOptions } from './declaration.ts'
 import { POLL_SPLIT } from './poll-position.ts'
 import { PollReader } from './poll-reader.ts'
+import { probePolled, probeReceiver } from './probe.ts'
 import { HttpSinkWriter } from './sink-writer.ts'
 
 /** `source: { http: { url, … } }` and `sink: { http: { url, … } }`. */
@@ -10,6 +11,7 @@ export const connector = {
     const options = readSourceOptions(written)
     return {
       discoversWithoutAsking: true,
+      probe: (context) => probePolled(options, context),
       enumerator: () => ({
         discover: async (known) =>
           known.length > 0 ? [...known] : [{ id: POLL_SPLIT, position: null, finished: false }],
@@ -20,6 +22,9 @@ export const connector = {
   },
   sink: (written) => {
     const options = readSinkOptions(written)
-    return { writer: (context) => new HttpSinkWriter(context, options) }
+    return {
+      writer: (context) => new HttpSinkWriter(context, options),
+      probe: (context) => probeReceiver(options, context),
+    }
   },
 } satisfies Connector

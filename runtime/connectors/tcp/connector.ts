@@ -13,9 +13,12 @@ export const connector: Pick<Required<Connector>, 'source' | 'sink'> = {
     const options = readSourceOptions(written)
     const { listen: port, connect = [], maxConnections } = options
     if (port === undefined)
-      return loggedSource(options, connect.join(', '), async (context, intake) =>
-        connectToServers(connect, options, context, intake),
-      )
+      return {
+        ...loggedSource(options, connect.join(', '), async (context, intake) =>
+          connectToServers(connect, options, context, intake),
+        ),
+        probe: async ({ ports }) => `${await firstThatAnswers(ports.plainNet, connect)} answers`,
+      }
     return loggedSource(options, `port ${port}`, (context, intake) =>
       listenForSenders({ port, maxConnections }, context, intake, (connection, surroundings) =>
         takeFrom(connection, options, surroundings),

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -8,15 +8,25 @@ import { declaration as cassandra } from '../../../runtime/connectors/cassandra/
 import { VirtualCassandra } from '../../../runtime/connectors/cassandra/virtual/cluster.ts'
 import { connector as console } from '../../../runtime/connectors/console/connector.ts'
 import { declaration as consoleDeclaration } from '../../../runtime/connectors/console/declaration.ts'
+import { connector as deltaConnector } from '../../../runtime/connectors/delta/connector.ts'
+import { declaration as delta } from '../../../runtime/connectors/delta/declaration.ts'
 import { Connectors } from '../../../runtime/connectors/registry.ts'
 import { connector as httpConnector } from '../../../runtime/connectors/http/connector.ts'
 import { declaration as http } from '../../../runtime/connectors/http/declaration.ts'
 import { connector as values } from '../../../runtime/connectors/values/connector.ts'
 import { declaration as valuesDeclaration } from '../../../runtime/connectors/values/declaration.ts'
+import { webhookConnector } from '../../../runtime/connectors/webhook/connector.ts'
+import { declaration as webhook } from '../../../runtime/connectors/webhook/declaration.ts'
+import { listenWebhook } from '../../../runtime/connectors/webhook/real/server.ts'
+import type { HttpAnswer, OutgoingRequest } from '../../../runtime/ports/http-client.ts'
 import { MillraceError } from '../../../runtime/model/errors.ts'
+import type { Clock } from '../../../runtime/ports/clock.ts'
+import { realClock } from '../../../runtime/ports/real/clock.ts'
 import type { Store } from '../../../runtime/ports/store.ts'
+import { fileEntry } from '../../harness/connector-entries.ts'
 import { MemoryStore } from '../../harness/memory-store.ts'
-import { jumpingPorts } from '../../harness/kafka/jumping-clock.ts'
+import { jumpingClock } from '../../harness/kafka/jumping-clock.ts'
+import { quietPorts } from '../../harness/source-context.ts'
 
 const COLUMNS = [
   { name: 'id', type: { kind: 'bigint' } },
@@ -43,13 +53,29 @@ describe('millrace doctor', () => {
     rmSync(dir, { recursive: true, force: true })
   })
 
-  async function ask(graph: readonly object[], output: 'text' | 'json' = 'text', checkpoints: object = {}) {
+  async function ask(
+    graph: readonly object[],
+    output: 'text' | 'json' = 'text',
+    checkpoints: object = {},
+    {
+      answers = () => 200,
+      clock = jumpingClock(),
+    }: { answers?: (request: OutgoingRequest) => number; clock?: Clock } = {},
+  ) {
+    const requests: OutgoingRequest[] = []
+    const send = (request: OutgoingRequest): Promise<HttpAnswer> => {
+      requests.push(request)
+      return Promise.resolve({ status: answers(request), body: '' })
+    }
     const kept = new VirtualCassandra(COLUMNS, { partitionKey: ['id'], clusteringKey: [] })
     const connectors = new Connectors([
       { declaration: cassandra, load: async () => ({ connector: cassandraConnector(() => kept.connect()) }) },
       { declaration: consoleDeclaration, load: async () => ({ connector: console }) },
       { declaration: http, load: async () => ({ connector: httpConnector }) },
       { declaration: valuesDeclaration, load: async () => ({ connector: values }) },
+      { declaration: webhook, load: async () => ({ connector: webhookConnector(listenWebhook) }) },
+      { declaration: delta, load: async () => ({ connector: deltaConnector }) },
+      fileEntry,
     ])
     const file = join(dir, 'job.yaml')
     const job = {
@@ -64,10 +90,10 @@ describe('millrace doctor', () => {
     const io = { out: (text: string) => (out += text), err: (text: string) => (err += text) }
     const code = await doctor(
       file,
-      { output, connectors, ports: Object.assign(jumpingPorts(), { openStore }) },
+      { output, connectors, ports: { ...quietPorts(), clock, openStore, httpClient: { send } } },
       io as Parameters<typeof doctor>[2],
     )
-    return { code, out, err, statements: kept.statements }
+    return { code, out, err, requests, statements: kept.statements }
   }
 
   const rows = { id: 'rows', source: { values: [{ id: 1 }] }, schema: { id: 'long' } }
@@ -119,13 +145,63 @@ describe('millrace doctor', () => {
     expect(out).toContain('✗ out: sink cassandra: CASSANDRA_TABLE_UNKNOWN no table shop.nowhere')
   })
 
-  test('a source whose service is asked by its readers only is named, not called reached', async () => {
+  test('a source that waits for senders asks nobody, which is said', async () => {
     const { code, out } = await ask([
-      { id: 'polled', source: { http: { url: 'http://127.0.0.1:9/', every: '1s' } }, schema: { id: 'long' } },
-      { id: 'shown', from: 'polled', sink: 'console' },
+      { id: 'pushed', source: { webhook: { port: 8088, log: { path: 'log' } } }, schema: { id: 'long' } },
+      { id: 'shown', from: 'pushed', sink: 'console' },
     ])
-    expect(out).toContain('– polled: source http: its connector cannot be asked')
+    expect(out).toContain('– pushed: source webhook: its connector cannot be asked')
     expect(code).toBe(0)
+  })
+
+  const polled = {
+    id: 'polled',
+    source: { http: { url: 'http://rows.test/all', every: '1s' } },
+    schema: { id: 'long' },
+  }
+  const posted = { id: 'posted', from: 'polled', sink: { http: { url: 'http://rows.test/in' } } }
+
+  test('services over HTTP are asked with GET, and no row is sent', async () => {
+    const { code, out, requests } = await ask(
+      [polled, posted],
+      'text',
+      {},
+      {
+        answers: ({ url }) => (url.endsWith('/in') ? 405 : 200),
+      },
+    )
+    expect(out).toBe(
+      '✓ polled: source http: rows.test answers\n✓ posted: sink http: rows.test answers; no row was sent\n',
+    )
+    expect(code).toBe(0)
+    expect(requests.map(({ method, url }) => `${method} ${url}`).sort()).toEqual([
+      'GET http://rows.test/all',
+      'GET http://rows.test/in',
+    ])
+  })
+
+  test.each([
+    [401, '✗ polled: source http: HTTP_REFUSED http://rows.test/all answered 401'],
+    [404, '✗ polled: source http: HTTP_REFUSED http://rows.test/all answered 404'],
+    [403, '✗ posted: sink http: HTTP_REFUSED http://rows.test/in answered 403'],
+  ])('a service over HTTP that answers %s is no system that was reached', async (status, wanted) => {
+    const { code, out } = await ask([polled, posted], 'text', {}, { answers: () => status })
+    expect(out).toContain(wanted)
+    expect(code).toBe(1)
+  })
+
+  test('folders of files and Delta tables are looked at, and none is made', async () => {
+    const graph = [
+      rows,
+      { id: 'files', from: 'rows', sink: { file: { path: 'out' } } },
+      { id: 'table', from: 'rows', sink: { delta: { path: 'table' } } },
+    ]
+    // the disk has a time of its own
+    const { code, out } = await ask(graph, 'text', {}, { clock: realClock })
+    expect(out).toContain('✓ files: sink file: there is no such folder; the job makes it\n')
+    expect(out).toContain('✓ table: sink delta: there is no table; the job makes it\n')
+    expect(code).toBe(0)
+    expect(readdirSync(dir)).toEqual(['job.yaml'])
   })
 
   test('services that are asked per row are named, not asked', async () => {
