@@ -151,7 +151,13 @@ const inTurn = (): number => {
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'millrace-state-'))
-const uploads = new SnapshotUpload({ subtask: 'op-0', attempt: 1, store: openFileStore(folder), clock: realClock })
+const uploads = new SnapshotUpload({
+  subtask: 'op-0',
+  attempt: 1,
+  store: openFileStore(folder),
+  clock: realClock,
+  inlineBytes: 0,
+})
 let barrierMs = 0
 
 const sum = (loads: readonly Load[], pick: (load: Load) => number): number =>

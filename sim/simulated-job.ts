@@ -164,6 +164,8 @@ class SimulatedJob {
         baseDir: this.#simulation.baseDir ?? '/data',
         storeUrl: '/store',
         heartbeatTimeoutMs: HEARTBEAT_TIMEOUT_MS,
+        // state is so small here that there would be no files else
+        inlineStateBytes: this.#simulation.seed % 2 === 0 ? 0 : undefined,
       },
       ports,
       simulatedConnectors,

@@ -8,10 +8,9 @@ import { seal, type SealDemand, type SealedPlace, unseal } from './sealed-file.t
 /**
  * A checkpoint on disk. It is written last, after every file that it names is durable. A restore needs the manifest and
  * the files that it names, nothing else. JSON; paths are relative to the job's folder in the store. Version 1 had one
- * file per operator and subtask where version 2 has a list.
+ * file per operator and subtask where version 2 has a list; a manifest of version 3 has the bytes of small ones itself.
  */
 export interface Manifest {
-  version: 2
   job: string
   attempt: Attempt
   id: CheckpointId
@@ -31,7 +30,9 @@ export interface Manifest {
 
 /** `place`: where it is to be written. */
 export function encodeManifest(manifest: Manifest, place: SealedPlace): Uint8Array {
-  return seal(place, JSON.stringify(manifest))
+  // who knows no inline state reads all that has none
+  const version = stateFilesOf(manifest).some(({ inline }) => inline !== undefined) ? 3 : 2
+  return seal(place, JSON.stringify({ version, ...manifest }))
 }
 
 /**
@@ -44,33 +45,33 @@ export function decodeManifest(
   demand?: SealDemand,
 ): Manifest {
   const text = unseal({ path, job }, bytes, demand)
-  let value: Partial<Manifest> | Partial<FirstManifest>
+  let value: Partial<WrittenManifest> | Partial<FirstManifest>
   try {
-    value = JSON.parse(text) as Partial<Manifest> | Partial<FirstManifest>
+    value = JSON.parse(text) as Partial<WrittenManifest> | Partial<FirstManifest>
   } catch (cause) {
     throw new MillraceError('MANIFEST_CORRUPT', `${path} is not JSON`, { domain: 'platform', cause })
   }
-  if (value.version !== 1 && value.version !== 2) {
+  if (value.version !== 1 && value.version !== 2 && value.version !== 3) {
     throw new MillraceError(
       'MANIFEST_VERSION',
-      `${path} has version ${String((value as { version?: unknown }).version)}; this program reads 1 and 2`,
+      `${path} has version ${String((value as { version?: unknown }).version)}; this program reads 1 to 3`,
       { domain: 'user' },
     )
   }
   if (typeof value.attempt !== 'number' || typeof value.id !== 'number' || typeof value.subtasks !== 'object') {
     throw new MillraceError('MANIFEST_CORRUPT', `${path} lacks attempt, id or subtasks`, { domain: 'platform' })
   }
-  const manifest = value.version === 1 ? listed(value as FirstManifest) : (value as Manifest)
+  const { version: _version, ...manifest } =
+    value.version === 1 ? listed(value as FirstManifest) : (value as WrittenManifest)
   checkStateFiles(path, manifest)
   checkPredecessors(path, manifest)
   return manifest
 }
 
 /** A manifest may come from anyone whose savepoint is taken over: what it names must lie in its own folder. */
-function checkStateFiles(path: string, { subtasks, maxParallelism }: Manifest): void {
-  const files = Object.values(subtasks).flatMap(({ state }) => Object.values(state).flat())
-  for (const file of files) {
-    const why = flawOf(file, maxParallelism)
+function checkStateFiles(path: string, manifest: Manifest): void {
+  for (const file of stateFilesOf(manifest)) {
+    const why = flawOf(file, manifest.maxParallelism)
     if (why !== undefined)
       throw new MillraceError('MANIFEST_CORRUPT', `${path} names the state file ${String(file.path)}, ${why}`, {
         domain: 'platform',
@@ -78,9 +79,10 @@ function checkStateFiles(path: string, { subtasks, maxParallelism }: Manifest): 
   }
 }
 
-function flawOf({ path, sizeBytes, sha256, groups }: StateFile, maxParallelism: number): string | undefined {
+function flawOf({ path, sizeBytes, sha256, groups, inline }: StateFile, maxParallelism: number): string | undefined {
   if (!STATE_FILE.test(path)) return 'which is not a state file of a checkpoint'
   if (!/^[0-9a-f]{64}$/.test(sha256)) return `whose checksum is ${sha256}`
+  if (inline !== undefined && typeof inline !== 'string') return 'whose bytes are no text'
   let end = 0
   for (const [group, offset, length] of groups) {
     if (!isWhole(group) || group >= maxParallelism) return `with the key group ${group} of ${maxParallelism}`
@@ -123,13 +125,19 @@ export async function readManifest(
   return manifest
 }
 
+/** The state of all operators in all subtasks. */
+export function stateFilesOf({ subtasks }: Pick<Manifest, 'subtasks'>): StateFile[] {
+  return Object.values(subtasks).flatMap(({ state }) => Object.values(state).flat())
+}
+
+type WrittenManifest = Manifest & { version: 2 | 3 }
 type FirstSubtask = Omit<SubtaskSnapshot, 'state'> & { state: Readonly<Record<string, StateFile>> }
-type FirstManifest = Omit<Manifest, 'version' | 'subtasks'> & {
+type FirstManifest = Omit<Manifest, 'subtasks'> & {
   version: 1
   subtasks: Readonly<Record<SubtaskId, FirstSubtask>>
 }
 
-function listed(first: FirstManifest): Manifest {
+function listed(first: FirstManifest): WrittenManifest {
   const subtasks = Object.entries(first.subtasks).map(
     ([id, snapshot]) =>
       [

@@ -1,5 +1,6 @@
 import type { SubtaskSnapshot } from '../model/snapshot.ts'
 import type { Attempt, CheckpointId, SubtaskId } from '../model/ids.ts'
+import { stateFilesOf } from './manifest.ts'
 
 export type AckResult = 'accepted' | 'completes' | 'duplicate' | 'unknown'
 
@@ -35,7 +36,5 @@ export class PendingCheckpoint {
 }
 
 export function sizeOfSnapshots(snapshots: Readonly<Record<SubtaskId, SubtaskSnapshot>>): number {
-  return Object.values(snapshots)
-    .flatMap((snapshot) => Object.values(snapshot.state).flat())
-    .reduce((sum, file) => sum + file.sizeBytes, 0)
+  return stateFilesOf({ subtasks: snapshots }).reduce((sum, file) => sum + file.sizeBytes, 0)
 }

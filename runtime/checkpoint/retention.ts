@@ -3,7 +3,7 @@ import type { Attempt, CheckpointId } from '../model/ids.ts'
 import type { Store } from '../ports/store.ts'
 import type { JobLog, LogView } from './job-log.ts'
 import { commitMarkerPath } from './commit-marker.ts'
-import { CHECKPOINTS, checkpointOf, decodeManifest } from './manifest.ts'
+import { CHECKPOINTS, checkpointOf, decodeManifest, stateFilesOf } from './manifest.ts'
 
 /** Completed checkpoints kept besides savepoints, which are the user's. */
 const KEPT = 3
@@ -86,13 +86,9 @@ async function discard(log: JobLog, store: Store, items: LogView['checkpoints'])
   }
 }
 
-/** The files that a manifest names; none when the manifest is gone. */
+/** The files in the store that a manifest names; none when the manifest is gone. */
 async function filesOf(store: Store, path: string): Promise<string[]> {
   const bytes = await store.get(path)
   if (!bytes) return []
-  return Object.values(decodeManifest({ path }, bytes).subtasks).flatMap(({ state }) =>
-    Object.values(state)
-      .flat()
-      .map((file) => file.path),
-  )
+  return stateFilesOf(decodeManifest({ path }, bytes)).flatMap((file) => (file.inline === undefined ? [file.path] : []))
 }

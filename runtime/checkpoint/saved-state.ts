@@ -73,7 +73,8 @@ export async function importSavedState(
       state[operator] = copies
       for (const file of files) {
         const path = stateFilePath(folder, operator, subtask, copies.length)
-        await store.put(path, await checkedStateFile(saved.store, file))
+        const bytes = await checkedStateFile(saved.store, file)
+        if (file.inline === undefined) await store.put(path, bytes)
         copies.push({ ...file, path })
       }
     }

@@ -15,18 +15,21 @@ export class SnapshotUpload {
   readonly #attempt: Attempt
   readonly #store: Store
   readonly #clock: Clock
+  readonly #inlineBytes: number
   #last: Promise<unknown> = Promise.resolve()
   #stopped = false
   #abortedUntil: CheckpointId = 0
 
-  constructor(parts: { subtask: SubtaskId; attempt: Attempt; store: Store; clock: Clock }) {
+  /** `inlineBytes`: so much of a checkpoint's state stays inline at most, that of earlier checkpoints included. */
+  constructor(parts: { subtask: SubtaskId; attempt: Attempt; store: Store; clock: Clock; inlineBytes: number }) {
     this.#subtask = parts.subtask
     this.#attempt = parts.attempt
     this.#store = parts.store
     this.#clock = parts.clock
+    this.#inlineBytes = parts.inlineBytes
   }
 
-  /** The files of each operator that has any, all in the store. Releases every state, whatever comes of it. */
+  /** The files of each operator that has any, all inline or in the store. Releases every state, whatever comes of it. */
   upload(
     checkpoint: CheckpointId,
     states: readonly (readonly [operator: string, state: FrozenState])[],
@@ -57,6 +60,7 @@ export class SnapshotUpload {
     const folder = checkpointFolder(this.#attempt, checkpoint)
     const files: Record<string, readonly StateFile[]> = {}
     const waiting = new Set(states.map(([, state]) => state))
+    let inlineBytes = this.#inlineBytes
     try {
       if (checkpoint <= this.#abortedUntil)
         throw new MillraceError(
@@ -67,7 +71,13 @@ export class SnapshotUpload {
       for (const [operator, state] of states) {
         const { kept, blocks, bytes } = state.read()
         const pathOf = (index: number): string => stateFilePath(folder, operator, this.#subtask, index)
-        const written = await writeStateFiles({ store: this.#store, pathOf, turn: () => this.#turn() }, blocks, bytes)
+        inlineBytes -= inlineBytesOf(kept)
+        const written = await writeStateFiles(
+          { store: this.#store, pathOf, turn: () => this.#turn(), inlineBytes },
+          blocks,
+          bytes,
+        )
+        inlineBytes -= inlineBytesOf(written)
         waiting.delete(state)
         state.release(written)
         if (kept.length + written.length > 0) files[operator] = [...kept, ...written]
@@ -92,4 +102,8 @@ export class SnapshotUpload {
       })
     })
   }
+}
+
+function inlineBytesOf(files: readonly StateFile[]): number {
+  return files.reduce((sum, { inline, sizeBytes }) => sum + (inline === undefined ? 0 : sizeBytes), 0)
 }

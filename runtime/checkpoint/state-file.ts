@@ -19,6 +19,8 @@ export interface StateFileWriting {
   /** Gives the loop a turn. */
   turn(): Promise<void>
   fileBytes?: number
+  /** What has at most so many bytes in all stays inline; nothing when left out. */
+  inlineBytes?: number
 }
 
 /**
@@ -31,7 +33,7 @@ export async function writeStateFiles(
   blocks: Iterable<GroupState>,
   bytes: number,
 ): Promise<StateFile[]> {
-  const { store, pathOf, turn, fileBytes = FILE_BYTES } = writing
+  const { store, pathOf, turn, fileBytes = FILE_BYTES, inlineBytes = 0 } = writing
   const files: StateFile[] = []
   let left = bytes
   let untilTurn = SLICE_BYTES
@@ -68,6 +70,8 @@ export async function writeStateFiles(
     }
     left -= block.length
   }
+  if (open !== undefined && putting === undefined && files.length === 0 && open.sizeBytes <= inlineBytes)
+    return [open.inline(pathOf(0))]
   await close()
   await close()
   return files
@@ -88,6 +92,10 @@ class FileBytes {
     this.#most = most
   }
 
+  get sizeBytes(): number {
+    return this.#used
+  }
+
   hasRoom(bytes: number): boolean {
     return this.#used + bytes <= this.#most
   }
@@ -104,6 +112,14 @@ class FileBytes {
 
   async put(store: Store, path: string): Promise<StateFile> {
     await store.put(path, this.memory.subarray(0, this.#used))
+    return this.#written(path)
+  }
+
+  inline(path: string): StateFile {
+    return { ...this.#written(path), inline: Buffer.from(this.memory.subarray(0, this.#used)).toString('base64') }
+  }
+
+  #written(path: string): StateFile {
     return { path, sizeBytes: this.#used, sha256: this.#hash.digest('hex'), groups: this.#groups }
   }
 }
@@ -113,7 +129,7 @@ class FileBytes {
  * naming it.
  */
 export async function checkedStateFile(store: Store, file: StateFile, turn?: () => Promise<void>): Promise<Uint8Array> {
-  const bytes = await store.get(file.path)
+  const bytes = file.inline === undefined ? await store.get(file.path) : Buffer.from(file.inline, 'base64')
   if (!bytes)
     throw new MillraceError('STATE_MISSING', `state file ${file.path} is not in the store`, { domain: 'platform' })
   const sha256 = await checksum(bytes, turn)

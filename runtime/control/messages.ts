@@ -23,6 +23,8 @@ export interface Deployment extends SubtaskSpec {
   predecessors: readonly string[]
   /** Sources read for this share of the time until a checkpoint completes: 1, or less after attempts that crashed. */
   readingShare: number
+  /** So much of its state stays inline at most (StateFile.inline). */
+  inlineStateBytes: number
   /** Data addresses of all subtasks that this one reads from. */
   upstream: Readonly<Record<SubtaskId, NetAddress>>
   restore: SubtaskRestore

@@ -36,6 +36,8 @@ export interface AttemptParts {
   predecessors: readonly string[]
   /** As in Deployment. */
   readingShare: number
+  /** State that stays inline in manifests at most, of all subtasks together. */
+  inlineStateBytes: number
   firstCheckpoint: CheckpointId
   timeoutMs: number
   clock: Clock
@@ -208,7 +210,6 @@ export class AttemptRun {
       path,
       encodeManifest(
         {
-          version: 2,
           job,
           attempt,
           id: pending.id,

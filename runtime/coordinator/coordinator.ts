@@ -22,6 +22,7 @@ import { AttemptFailures } from './attempt-failures.ts'
 import { AttemptRun } from './attempt-run.ts'
 import { deploymentsOf } from './deployments.ts'
 import { DriveLoop } from './drive-loop.ts'
+import { INLINE_STATE_BYTES } from './inline-state.ts'
 import { InitialState } from './initial-state.ts'
 import { JobError } from './job-error.ts'
 import { JobSources } from './job-sources.ts'
@@ -56,6 +57,8 @@ export interface CoordinatorConfig {
    * pods of another template stands by until it is to run the job: it may have been started beside those that run.
    */
   template?: string | undefined
+  /** As AttemptParts has it; INLINE_STATE_BYTES when left out. 0: each state is a file. */
+  inlineStateBytes?: number | undefined
 }
 
 /**
@@ -695,6 +698,7 @@ export class Coordinator {
       jobUid: this.#config.jobUid,
       predecessors: manifest?.predecessors ?? [],
       readingShare: this.#failures.readingShare,
+      inlineStateBytes: this.#config.inlineStateBytes ?? INLINE_STATE_BYTES,
       firstCheckpoint: (newest?.id ?? 0) + 1,
       timeoutMs: CHECKPOINT_TIMEOUT_MS,
       clock: this.#ports.clock,

@@ -6,16 +6,18 @@ import type { SubtaskRestores } from '../model/snapshot.ts'
 import { subtasksOf } from '../plan/chaining.ts'
 import type { NetAddress } from '../ports/net.ts'
 import type { AttemptParts } from './attempt-run.ts'
+import { inlineBytesOfSubtask } from './inline-state.ts'
 
 /** The deployment of each worker in an attempt. Throws WORKER_LOST when a worker has no address. */
 export function deploymentsOf(
-  { attempt, plan, graph, predecessors, readingShare }: AttemptParts,
+  { attempt, plan, graph, predecessors, readingShare, inlineStateBytes }: AttemptParts,
   job: { jobUid: string; baseDir: string; storeUrl: string },
   restores: SubtaskRestores,
   addressOf: (subtask: SubtaskId) => NetAddress | undefined,
 ): Map<SubtaskId, Deployment> {
   const upstream: Record<SubtaskId, NetAddress> = {}
-  for (const { id } of subtasksOf(plan)) {
+  const subtasks = subtasksOf(plan)
+  for (const { id } of subtasks) {
     const address = addressOf(id)
     if (!address)
       throw new MillraceError('WORKER_LOST', `worker ${id} is gone`, { domain: 'platform', retriable: true })
@@ -23,13 +25,14 @@ export function deploymentsOf(
   }
   const { jobUid, baseDir, storeUrl: store } = job
   return new Map(
-    subtasksOf(plan).map(({ id, chain, slot }) => [
+    subtasks.map(({ id, chain, slot }) => [
       id,
       {
         attempt,
         jobUid,
         predecessors,
         readingShare,
+        inlineStateBytes: inlineBytesOfSubtask(inlineStateBytes, subtasks.length),
         graph: encodeGraph(graph),
         baseDir,
         store,

@@ -27,6 +27,8 @@ export interface StateFile {
   path: string
   sizeBytes: number
   sha256: string
+  /** Its bytes in base64, where they are so few that they stay in the manifest: the store then has no such file. */
+  inline?: string
   /** [key group, offset, length] of every block, in the order in which the blocks of a group are to be restored. */
   groups: readonly (readonly [number, number, number])[]
 }

@@ -82,6 +82,8 @@ export interface SubtaskParts {
   tallies: RecordTallies
   metrics: MetricRegistry
   events: SubtaskEvents
+  /** As SnapshotUpload has them. */
+  inlineStateBytes: number
 }
 
 /** Counted where it happens, read by the worker's heartbeat. */
@@ -122,6 +124,7 @@ export class Subtask {
       attempt: parts.attempt,
       store: parts.store,
       clock: parts.clock,
+      inlineBytes: parts.inlineStateBytes,
     })
     parts.metrics.collect(STATE_ENTRIES, () =>
       [...parts.chain.states].map(([operator, state]) => ({ operator, value: state.size() })),

@@ -86,7 +86,7 @@ class Deployer {
 
   async deploy(): Promise<Subtask> {
     const {
-      deployment: { attempt },
+      deployment: { attempt, inlineStateBytes },
       ports,
       store,
       events,
@@ -121,6 +121,7 @@ class Deployer {
       tallies,
       metrics,
       events,
+      inlineStateBytes,
     })
   }
 

@@ -40,7 +40,14 @@ export class InProcessJob {
       uid = 'job-uid',
       folder,
       template,
-    }: { start?: Pick<JobTarget, 'restore' | 'predecessor'>; uid?: string; folder?: string; template?: string } = {},
+      inlineStateBytes,
+    }: {
+      start?: Pick<JobTarget, 'restore' | 'predecessor'>
+      uid?: string
+      folder?: string
+      template?: string
+      inlineStateBytes?: number
+    } = {},
   ) {
     this.folder = folder ?? mkdtempSync(join(tmpdir(), 'millrace-job-'))
     this.#spec = spec
@@ -56,6 +63,7 @@ export class InProcessJob {
         baseDir: this.folder,
         storeUrl: join(this.folder, 'store'),
         template,
+        inlineStateBytes,
       },
       ports,
       connectors,

@@ -34,7 +34,6 @@ function manifestOf(path: string, state: Record<string, readonly string[]>): Uin
   )
   return encodeManifest(
     {
-      version: 2,
       job: 'j',
       attempt: 1,
       id: 1,

@@ -28,7 +28,6 @@ function plan(parallelism: number, operator = 'count'): ExecutionPlan {
 
 function manifest(subtasks: Record<string, SubtaskSnapshot>): Manifest {
   return {
-    version: 2,
     job: 'job',
     attempt: 1,
     id: 1,

@@ -24,7 +24,6 @@ describe('a checkpoint of another job', () => {
       'checkpoints/2-2/manifest.json',
       encodeManifest(
         {
-          version: 2,
           job: 'other',
           attempt: 2,
           id: 2,

@@ -36,7 +36,6 @@ async function savepoint(store: MemoryStore): Promise<void> {
     report.path,
     encodeManifest(
       {
-        version: 2,
         job: 'job',
         attempt: 1,
         id: 7,

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { checkedStateFile } from '../../../../runtime/checkpoint/state-file.ts'
 import { SnapshotUpload } from '../../../../runtime/checkpoint/snapshot-upload.ts'
 import { copiedState } from '../../../../runtime/state/copied-state.ts'
 import type { FrozenState, StateFile } from '../../../../runtime/model/snapshot.ts'
@@ -25,9 +26,12 @@ class FailingStore extends MemoryStore {
   }
 }
 
-function open(): { store: FailingStore; uploads: SnapshotUpload } {
+function open(inlineBytes = 0): { store: FailingStore; uploads: SnapshotUpload } {
   const store = new FailingStore()
-  return { store, uploads: new SnapshotUpload({ subtask: 'op-0', attempt: 3, store, clock: new ManualClock(0) }) }
+  return {
+    store,
+    uploads: new SnapshotUpload({ subtask: 'op-0', attempt: 3, store, clock: new ManualClock(0), inlineBytes }),
+  }
 }
 
 describe('the upload of snapshots', () => {
@@ -93,5 +97,34 @@ describe('the upload of snapshots', () => {
     uploads.stop()
     await expect(upload).rejects.toMatchObject({ code: 'SUBTASK_STOPPED' })
     expect(notes).toEqual(['first read', 'first given up'])
+  })
+
+  test('keeps state inline while that of earlier checkpoints and its own fit, and writes files beyond', async () => {
+    const { store, uploads } = open(100)
+    const state = (kept: readonly StateFile[], bytes: number): FrozenState => ({
+      read: () => ({ kept, bytes, blocks: [[0, new Uint8Array(bytes).fill(7)]] }),
+      release: () => undefined,
+    })
+    const [first] = (await uploads.upload(1, [['op', state([], 60)]]))['op'] ?? []
+    if (first === undefined) throw new Error('nothing was written')
+    expect([...store.objects.keys()]).toEqual([])
+    expect(Buffer.from(first.inline ?? '', 'base64')).toEqual(Buffer.alloc(60, 7))
+    expect(Buffer.from(await checkedStateFile(store, first))).toEqual(Buffer.alloc(60, 7))
+    const more = await uploads.upload(2, [
+      ['op', state([first], 41)],
+      ['small', state([], 40)],
+    ])
+    expect(more['op']?.map(({ inline }) => inline !== undefined)).toEqual([true, false])
+    expect(more['small']?.map(({ inline }) => inline !== undefined)).toEqual([true])
+    expect([...store.objects.keys()]).toEqual(['checkpoints/3-2/op.op-0.state'])
+  })
+
+  test('inline state that was changed is refused as a changed file is', async () => {
+    const { store, uploads } = open(100)
+    const [file] = (await uploads.upload(1, [['op', copiedState([[0, new Uint8Array(9)]])]]))['op'] ?? []
+    if (file === undefined) throw new Error('nothing was written')
+    const changed = { ...file, inline: Buffer.alloc(9, 1).toString('base64') }
+    await expect(checkedStateFile(store, changed)).rejects.toMatchObject({ code: 'STATE_CORRUPT' })
+    await expect(checkedStateFile(store, { ...file, inline: '' })).rejects.toMatchObject({ code: 'STATE_CORRUPT' })
   })
 })

@@ -14,7 +14,6 @@ const BYTES = new Uint8Array([1])
 function manifestOf(attempt: number, id: number, paths: readonly string[]): Uint8Array {
   const files = paths.map((path) => ({ path, sizeBytes: 1, sha256: '0'.repeat(64), groups: [] }))
   const manifest: Manifest = {
-    version: 2,
     job: 'job',
     attempt,
     id,

@@ -37,6 +37,7 @@ test('a checkpoint that was queued behind the one at which an attempt stops is n
     jobUid: 'uid',
     predecessors: [],
     readingShare: 1,
+    inlineStateBytes: 0,
     firstCheckpoint: 1,
     timeoutMs: 1_000,
     clock: new ManualClock(),

@@ -23,6 +23,8 @@ async function stoppedJob(): Promise<{ job: InProcessJob; store: string; manifes
       ],
     },
     builtinConnectors,
+    undefined,
+    { inlineStateBytes: 0 },
   )
   job = started
   await started.start()

@@ -41,6 +41,7 @@ async function prepare(sizes: readonly number[]) {
     jobUid: 'job-uid',
     predecessors: [],
     readingShare: 1,
+    inlineStateBytes: 0,
     firstCheckpoint: 1,
     timeoutMs: 1,
     clock,
@@ -84,7 +85,6 @@ async function prepare(sizes: readonly number[]) {
     },
     readManifest: ({ id, sizeBytes }) =>
       Promise.resolve<Manifest>({
-        version: 2,
         job: 'job',
         attempt: ATTEMPT,
         id,

@@ -126,6 +126,7 @@ const deployment = (state: Preparation['state'], replicas = 2): Deployment => ({
   jobUid: 'uid',
   predecessors: [],
   readingShare: 1,
+  inlineStateBytes: 0,
   upstream: {},
   restore: { splits: {}, state, committables: {}, sinkNotes: {} },
 })
