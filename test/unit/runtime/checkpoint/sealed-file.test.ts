@@ -21,11 +21,11 @@ const report: CheckpointReport = {
 }
 
 /** A log of a claim and a savepoint, its manifest and its state. */
-async function savepoint(store: MemoryStore): Promise<void> {
+async function savepoint(store: MemoryStore, inlineBytes: number): Promise<void> {
   const log = await JobLog.open(store, JOB)
   await log.claim({ revision: 'r', spec: { graph: [] }, desiredState: 'running' })
   const files = await writeStateFiles(
-    { store, pathOf: () => 'checkpoints/1-7/count.count-0.state', turn: () => Promise.resolve() },
+    { store, pathOf: () => 'checkpoints/1-7/count.count-0.state', turn: () => Promise.resolve(), inlineBytes },
     [
       [0, Buffer.from('first')],
       [3, Buffer.from('another')],
@@ -73,12 +73,15 @@ async function restore(store: MemoryStore): Promise<string> {
   return JSON.stringify([view, manifest, isCommitted, states.map((bytes) => Buffer.from(bytes).toString('hex'))])
 }
 
-describe('a savepoint in a store that errs', () => {
+describe.each([
+  ['a file', 0],
+  ['the manifest', 100],
+])('a savepoint in a store that errs, whose state lies in %s', (_, inlineBytes) => {
   const store = new MemoryStore()
   let files: [string, Uint8Array][] = []
   let whole = ''
   beforeAll(async () => {
-    await savepoint(store)
+    await savepoint(store, inlineBytes)
     files = [...store.objects]
     whole = await restore(store)
   })
@@ -96,7 +99,7 @@ describe('a savepoint in a store that errs', () => {
   test('is whole when nothing is changed', async () => {
     expect(files.map(([path]) => path).sort()).toEqual([
       'checkpoints/1-7/committed',
-      'checkpoints/1-7/count.count-0.state',
+      ...(inlineBytes === 0 ? ['checkpoints/1-7/count.count-0.state'] : []),
       'checkpoints/1-7/manifest.json',
       'log/000000000001',
       'log/000000000002',
