@@ -4,11 +4,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { StreamJobSpec } from '../../operator/api/stream-job.ts'
+import type { PlanStatus, StreamJob, StreamJobSpec } from '../../operator/api/stream-job.ts'
 import { buildImage } from '../harness/beds/image.ts'
 import { startKubeNode } from '../harness/beds/kube-bed.ts'
 import type { KubeNode } from '../harness/beds/kube-bed.ts'
 import { localVolume } from '../harness/local-volume.ts'
+import { startMillrace } from '../harness/processes.ts'
 import { until } from '../harness/until.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
@@ -386,6 +387,45 @@ describe('a release on a real Kubernetes node', () => {
         const told = await kubectl('get', 'sj', 'a', '-n', TEAM, '-o', 'jsonpath={.status}')
         throw new Error(`${told}\n${await kubectl('get', 'pods', '-n', TEAM)}`, { cause })
       })
+    }, 300_000)
+
+    test('an edit that waits for approval, of which a plan says beforehand what it will do', async () => {
+      await apply(job('planned'))
+      await runs('planned')
+      await kubectl('annotate', 'sj', 'planned', '-n', TEAM, 'millrace.dev/approve-plan=required')
+      const file = join(dir, 'planned.yaml')
+      writeFileSync(file, JSON.stringify(job('planned', { replicas: 2 })))
+      const planned = await startMillrace('plan', file, '-n', TEAM, '--kubeconfig', node.kubeconfig, '-o', 'json').ended
+      expect(planned.code, planned.stderr).toBe(0)
+      const told = JSON.parse(planned.stdout) as PlanStatus
+      expect(told.class).toBe('rescale')
+      await kubectl('apply', '-f', file)
+      const read = async (): Promise<StreamJob> =>
+        JSON.parse(await kubectl('get', 'sj', 'planned', '-n', TEAM, '-o', 'json')) as StreamJob
+      const waiting = await until(
+        'the edit waits',
+        async () => ((await read()).status?.plan ? await read() : undefined),
+        LONG_MS,
+        250,
+      )
+      expect(waiting.status).toMatchObject({ phase: 'Running', plan: { class: told.class, steps: told.steps } })
+      expect(waiting.status?.conditions).toContainEqual(
+        expect.objectContaining({ type: 'Ready', status: 'False', reason: 'PlanReady' }) as object,
+      )
+      const approved = `millrace.dev/approved-plan=${waiting.status?.plan?.hash ?? ''}`
+      await kubectl('annotate', 'sj', 'planned', '-n', TEAM, approved)
+      await until(
+        'the job runs with its other slots',
+        async () => {
+          const { status } = await read()
+          const { type, result } = status?.lastOperation ?? {}
+          return status?.phase === 'Running' && `${type} ${result}` === 'Rescale Succeeded' ? true : undefined
+        },
+        LONG_MS,
+        250,
+      )
+      expect((await read()).status?.plan ?? null).toBeNull()
+      await kubectl('delete', 'sj', 'planned', '-n', TEAM, '--timeout=90s')
     }, 300_000)
   })
 
