@@ -7,7 +7,7 @@ import type { JobReport } from '../../runtime/control/job-report.ts'
 import { subtasksOf } from '../../runtime/plan/chaining.ts'
 import { planJob } from '../../runtime/front/planned-job.ts'
 import { JobFolder } from '../harness/job-folder.ts'
-import { descendantsOf, runningOf, startMillrace } from '../harness/processes.ts'
+import { descendantsOf, runningOf, type StartedMillrace, startMillrace } from '../harness/processes.ts'
 import { mulberry } from '../../sim/seeded-random.ts'
 import { expectedOutput } from '../harness/simulation/window-job.ts'
 import { until } from '../harness/until.ts'
@@ -25,6 +25,15 @@ function jobFolder(lines: number): JobFolder {
     folder.delete()
   })
   return folder
+}
+
+/** A test that fails, or whose time is over, leaves no process. */
+function killedAtEnd(started: StartedMillrace): StartedMillrace {
+  cleanups.push(async () => {
+    started.process.kill('SIGKILL')
+    await started.ended
+  })
+  return started
 }
 
 function localJob(folder: JobFolder): LocalJob {
@@ -114,7 +123,7 @@ describe('millrace run', () => {
   test('when it is stopped it says how to continue; another run says so too, and --resume gives exactly the rest', async () => {
     const folder = jobFolder(2_000)
     folder.writeJob(folder.spec(1, { interval: '50ms', rate: '2000/s' }))
-    const first = startMillrace('run', folder.jobFile, '--in-process')
+    const first = killedAtEnd(startMillrace('run', folder.jobFile, '--in-process'))
     // The first entry is the claim. A manifest alone is no checkpoint: a run that dies before the entry has none.
     await until('the log has its first checkpoint', () =>
       existsSync(folder.store) &&
@@ -134,7 +143,7 @@ describe('millrace run', () => {
 
     const elsewhere = join(folder.path, 'elsewhere.yaml')
     writeFileSync(elsewhere, readFileSync(folder.jobFile, 'utf8').replace('/out"', '/elsewhere"'))
-    const other = startMillrace('run', elsewhere, '--in-process')
+    const other = killedAtEnd(startMillrace('run', elsewhere, '--in-process'))
     await until('the other run has begun', () => (other.stderr().includes(': run ') ? true : undefined))
     other.process.kill('SIGINT')
     expect((await other.ended).stderr).toContain(`run ${id} has not finished, and this one begins anew`)
@@ -148,12 +157,8 @@ describe('millrace run', () => {
   test('when its process is killed with SIGKILL, all processes of the job end', async () => {
     const folder = jobFolder(2_000)
     folder.writeJob(folder.spec(2, { interval: '300ms', rate: '20/s' }))
-    const millrace = startMillrace('run', folder.jobFile)
+    const millrace = killedAtEnd(startMillrace('run', folder.jobFile))
     const starter = millrace.process.pid ?? 0
-    cleanups.push(async () => {
-      millrace.process.kill('SIGKILL')
-      await millrace.ended
-    })
     const isRuntime = ({ command }: { command: string }): boolean =>
       /runtime\/main\.ts (coordinator|worker)/.test(command)
     const children = await until('coordinator and four workers run', () => {
