@@ -43,16 +43,19 @@ test.each([
     'others',
     'DEPTH_ZERO_SELF_SIGNED_CERT',
   ],
-] as const)('a server whose certificate names %s is answered so', async (_, named, hosts, trusts, outcome) => {
-  expect(await handshake(named, hosts, trusts)).toBe(outcome)
-})
+] as const)(
+  'a server whose certificate names %s (%j, the job names %j, trusting %s) ends as %s',
+  async (_, named, hosts, trusts, outcome) => {
+    expect(await handshake(named, hosts, trusts)).toBe(outcome)
+  },
+)
 
 test.each([
   ['nodes elsewhere without TLS', { hosts: 'cassandra:9042' }, ['auth: would travel as it is: tls is false']],
   ['nodes elsewhere with TLS', { hosts: 'cassandra:9042', tls: true }, []],
   ['this machine', { hosts: '127.0.0.1:9042' }, []],
   ['a trusted network', { hosts: 'cassandra:9042', auth: { ...TABLE.auth, insecure: true } }, []],
-])('a login at %s is refused or not', (_, options, wanted) => {
+])('a login at %s (%j) has the problems %j', (_, options, wanted) => {
   const problems = tableOptions.check({ ...TABLE, ...options })
   expect(problems.map(({ path, message }) => `${path}: ${message}`)).toEqual(wanted)
 })
