@@ -32,7 +32,7 @@ export function deploymentsOf(
         jobUid,
         predecessors,
         readingShare,
-        inlineStateBytes: inlineBytesOfSubtask(inlineStateBytes, subtasks.length),
+        inlineStateBytes: inlineBytesOfSubtask(inlineStateBytes, plan),
         graph: encodeGraph(graph),
         baseDir,
         store,

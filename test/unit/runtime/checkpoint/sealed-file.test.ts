@@ -107,6 +107,12 @@ describe.each([
     expect(await withFile('', new Uint8Array())).toBe(whole)
   })
 
+  test('is of a version that programs without inline state refuse only where it has some', () => {
+    const [, manifest] = files.find(([path]) => path === report.path) ?? []
+    const { version } = JSON.parse(unseal({ path: report.path }, manifest ?? new Uint8Array())) as { version: number }
+    expect(version).toBe(inlineBytes === 0 ? 2 : 3)
+  })
+
   test('is refused with any single bit of any file flipped', async () => {
     const accepted: string[] = []
     for (const [path, bytes] of files)

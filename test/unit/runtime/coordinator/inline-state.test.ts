@@ -3,6 +3,9 @@ import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { builtinConnectors } from '../../../../runtime/builtin-connectors.ts'
 import { INLINE_STATE_BYTES, inlineBytesOfSubtask } from '../../../../runtime/coordinator/inline-state.ts'
+import { planJob } from '../../../../runtime/front/planned-job.ts'
+import type { Ports } from '../../../../runtime/ports/ports.ts'
+import type { Store } from '../../../../runtime/ports/store.ts'
 import { InProcessJob } from '../../../harness/in-process-job.ts'
 import { quietPorts } from '../../../harness/source-context.ts'
 
@@ -60,11 +63,61 @@ test.each([
     expect(counts.map(({ n }) => n).sort((a, b) => a - b)).toEqual(Array.from(counts, (_count, index) => index + 1))
 })
 
+/** A store that notes what is put, and all of it. */
+function notingPorts(): { ports: Ports; puts: string[] } {
+  const puts: string[] = []
+  const ports = quietPorts()
+  const openStore = (url: string): Store => {
+    const store = ports.openStore(url)
+    const put = (path: string, bytes: Uint8Array): Promise<void> => {
+      puts.push(path)
+      return store.put(path, bytes)
+    }
+    return new Proxy(store, { get: (of, name: keyof Store) => (name === 'put' ? put : of[name].bind(of)) })
+  }
+  return { ports: { ...ports, openStore }, puts }
+}
+
+test('a checkpoint of ten slots with a little state is two puts and an entry in the log, checkpoint after checkpoint', async () => {
+  const { ports, puts } = notingPorts()
+  job = new InProcessJob(
+    {
+      replicas: 10,
+      checkpoints: { interval: '100ms' },
+      graph: [
+        { id: 'bids', source: { nexmark: { events: 1_000_000, type: 'bid', rate: '1000/s' } } },
+        { id: 'keyed', from: 'bids', map: { key: 'auction % 100' } },
+        { id: 'sums', from: 'keyed', keyBy: 'key', aggregate: { n: 'count()' }, emit: 'everyRow' },
+        { id: 'out', from: 'sums', sink: { file: { path: 'out', format: 'json' } } },
+      ],
+    },
+    builtinConnectors,
+    ports,
+  )
+  await job.start()
+  await job.reportWith('checkpointing', ({ checkpoint }) => (checkpoint?.id ?? 0) > 12)
+  const ofCheckpoints = puts.filter((path) => /checkpoints\/1-([2-9]|1[01])\//.test(path))
+  const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1)
+  expect([...new Set(ofCheckpoints.map(nameOf))].sort()).toEqual(['committed', 'manifest.json'])
+  expect(new Set(ofCheckpoints).size).toBe(ofCheckpoints.length)
+  expect(ofCheckpoints.filter((path) => nameOf(path) === 'manifest.json')).toHaveLength(10)
+})
+
+const graph = (...verbs: object[]) => ({
+  graph: [
+    { id: 'in', source: { values: [{ n: 1 }] }, schema: { n: 'long' } },
+    ...verbs,
+    { id: 'out', from: 'last', sink: 'console' },
+  ],
+})
+const STATELESS = { id: 'last', from: 'in', filter: 'n > 0' }
+const STATEFUL = { id: 'last', from: 'in', keyBy: 'n', aggregate: { all: 'count()' } }
+
 test.each([
-  [1, 16 * 1024],
-  [20, 6553],
-  [1000, 131],
-  [1_000_000, 0],
-])('of %s subtasks each has at most %s bytes in the manifest', (subtasks, bytes) => {
-  expect(inlineBytesOfSubtask(INLINE_STATE_BYTES, subtasks)).toBe(bytes)
+  ['one slot with state, and its source', { replicas: 1, ...graph(STATEFUL) }, 16 * 1024],
+  ['20 slots with state, and their sources', { replicas: 20, ...graph(STATEFUL) }, 13_107],
+  ['20 slots that keep nothing', { replicas: 20, ...graph(STATELESS) }, 16 * 1024],
+  ['128 slots with state', { replicas: 128, ...graph(STATEFUL) }, 2048],
+])('of %s each may have its share of the bytes in the manifest', (_, spec, bytes) => {
+  expect(inlineBytesOfSubtask(INLINE_STATE_BYTES, planJob(spec, builtinConnectors).plan)).toBe(bytes)
 })
