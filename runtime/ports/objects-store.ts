@@ -1,5 +1,5 @@
-import { MillraceError } from '../model/errors.ts'
 import type { Objects } from './objects.ts'
+import { readIfThere } from './read-if-there.ts'
 import type { Store } from './store.ts'
 import { storeCall } from './store-call.ts'
 
@@ -10,7 +10,7 @@ const UPLOAD_MARK = '#upload='
 /** A storage for objects as a checkpoint store. */
 export function storeOn(objects: Objects): Store {
   return {
-    get: (path) => storeCall(() => readIfThere(objects, path)),
+    get: (path) => storeCall(() => readIfThere(objects, path, LONGEST_BYTES)),
     put: (path, bytes) => storeCall(() => objects.put(path, bytes)),
     createIfAbsent: (path, bytes) => storeCall(() => objects.createIfAbsent(path, bytes)),
     list: (prefix) =>
@@ -37,14 +37,5 @@ export function storeOn(objects: Objects): Store {
             token: path.slice(mark + UPLOAD_MARK.length),
           })
       }),
-  }
-}
-
-async function readIfThere(objects: Objects, path: string): Promise<Uint8Array | undefined> {
-  try {
-    return await objects.read(path, 0, LONGEST_BYTES)
-  } catch (error) {
-    if (error instanceof MillraceError && error.code === 'OBJECT_MISSING') return undefined
-    throw error
   }
 }

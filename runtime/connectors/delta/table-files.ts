@@ -1,6 +1,7 @@
 import { MillraceError } from '../../model/errors.ts'
 import type { Objects } from '../../ports/objects.ts'
 import type { Ports } from '../../ports/ports.ts'
+import { readIfThere } from '../../ports/read-if-there.ts'
 import { schemeOf } from '../../ports/store.ts'
 import { resolvePath } from '../file/paths.ts'
 
@@ -36,7 +37,7 @@ export class TableFiles {
   async read(path: string): Promise<Uint8Array | undefined> {
     const size = await this.sizeBytes(path)
     if (size === undefined) return undefined
-    if (size <= MAX_READ_BYTES) return this.readPart(path, 0, size)
+    if (size <= MAX_READ_BYTES) return readIfThere(this.#objects, path, size)
     throw new MillraceError(
       'DELTA_LOG_INVALID',
       `${path} of the Delta table ${this.name} has ${size} bytes, at most ${MAX_READ_BYTES} are read`,

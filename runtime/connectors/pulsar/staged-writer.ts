@@ -2,6 +2,7 @@ import type { Batch } from '../../memory/batch.ts'
 import { MillraceError } from '../../model/errors.ts'
 import { isFields } from '../../model/fields.ts'
 import type { Objects } from '../../ports/objects.ts'
+import { readIfThere } from '../../ports/read-if-there.ts'
 import { schemeOf } from '../../ports/store.ts'
 import { resolvePath } from '../file/paths.ts'
 import { withoutOptions } from '../file/object-parts.ts'
@@ -241,9 +242,9 @@ function attemptOf(name: string): number {
   return Number(/^(\d+)-\d+-\d+$/.exec(name)?.[1] ?? Infinity)
 }
 
+/** Undefined also when another attempt, which has not ended yet, sends and deletes the file just now. */
 async function readWhole(objects: Objects, path: string): Promise<Buffer | undefined> {
-  const head = await objects.head(path)
-  if (head === undefined) return undefined
-  const bytes = await objects.read(path, 0, head.sizeBytes)
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const size = (await objects.head(path))?.sizeBytes
+  const bytes = size === undefined ? undefined : await readIfThere(objects, path, size)
+  return bytes && Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }

@@ -12,6 +12,7 @@ import type { SinkContext, SinkWriter } from '../../../../../runtime/connectors/
 import { RowBatch } from '../../../../../runtime/memory/batch.ts'
 import type { Row, Schema } from '../../../../../runtime/model/schema.ts'
 import type { Committable } from '../../../../../runtime/model/snapshot.ts'
+import type { Objects } from '../../../../../runtime/ports/objects.ts'
 import { portsWithBuckets } from '../../../../harness/bucket-folder.ts'
 import { expectExactlyOnceSink } from '../../../../harness/connector-conformance.ts'
 import { jumpingClock } from '../../../../harness/kafka/jumping-clock.ts'
@@ -138,6 +139,32 @@ describe('effectively once', () => {
       )
     },
   )
+
+  test('a file that an older attempt sends and deletes while it is being read is taken for sent', async () => {
+    const pulsar = topicOf(0)
+    const older = await writerTo(pulsar, EFFECTIVELY_ONCE)
+    await older.write(rowsOf(1))
+    const recovered = await older.prepareCommit(1)
+    const { ports, ...context } = contextOf()
+    const openObjects = (url: string): Objects => {
+      const objects = ports.openObjects(url)
+      const read: Objects['read'] = async (...args) => {
+        await older.commit(recovered)
+        return objects.read(...args)
+      }
+      return new Proxy(objects, { get: (of, name: keyof Objects) => (name === 'read' ? read : of[name].bind(of)) })
+    }
+    const writer = sinkTo(pulsar, EFFECTIVELY_ONCE).writer({
+      ...context,
+      ports: { ...ports, openObjects },
+      slot: 0,
+      attempt: 2,
+    })
+    await writer.open(recovered)
+    await writer.close()
+    await older.close()
+    expect(numbersIn(pulsar)).toEqual([1])
+  })
 
   test('a broker that does not deduplicate is refused after its first batch', async () => {
     const pulsar = topicOf(0)
