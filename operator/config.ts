@@ -1,4 +1,5 @@
 import type { TokenKeys } from './resources/job-token.ts'
+import { UNSIGNED } from '../runtime/checkpoint/signed-store.ts'
 import { ENCRYPTIONS } from '../runtime/model/encryption.ts'
 import { parseArgs } from 'node:util'
 import { parseAddressBlock } from '../runtime/model/address-blocks.ts'
@@ -39,6 +40,8 @@ const FLAGS = {
   'store-claim': { type: 'string' },
   addressing: { type: 'string' },
   'job-encryption': { type: 'string' },
+  'job-signing-secret': { type: 'string' },
+  'job-unsigned': { type: 'string' },
   'max-subtasks': { type: 'string' },
   'file-roots': { type: 'string' },
   'http-addresses': { type: 'string' },
@@ -84,6 +87,7 @@ export function readConfig(args: readonly string[], env: Environment): OperatorC
         addresses: blocksOf('http-addresses', listOf(setting('http-addresses')) ?? []),
       },
       encryption: oneOf('job-encryption', setting('job-encryption') ?? 'on', ENCRYPTIONS),
+      ...signingOf(setting('job-signing-secret'), setting('job-unsigned') ?? 'refuse'),
       maxSubtasks: countOf('max-subtasks', setting('max-subtasks') ?? '1000'),
       ...jobDefaultsOf(setting('job-defaults')),
       ...jobNetworkOf(setting('job-network')),
@@ -123,6 +127,10 @@ function storeVolumeOf(store: string, claim: string | undefined): { storeVolume?
       `is ${JSON.stringify(claim)} and the store ${JSON.stringify(store)} is no folder it could be mounted at`,
     )
   return { storeVolume: { claim, path } }
+}
+
+function signingOf(secret: string | undefined, unsigned: string): Pick<PodSettings, 'signing'> {
+  return secret === undefined ? {} : { signing: { secret, unsigned: oneOf('job-unsigned', unsigned, UNSIGNED) } }
 }
 
 /** `a, b` → both; undefined when it is not set. */

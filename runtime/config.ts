@@ -2,6 +2,7 @@ import { DEFAULT_HEARTBEAT_TIMEOUT_MS } from './control/silence-watch.ts'
 import type { Encryption } from './model/encryption.ts'
 import { MillraceError } from './model/errors.ts'
 import { decodeReach, type Reach } from './model/reach.ts'
+import { UNSIGNED, type Signing } from './checkpoint/signed-store.ts'
 import type { NetAddress } from './ports/net.ts'
 
 /** What a runtime process is told by its environment; the operator and `millrace run` set the same variables. */
@@ -27,6 +28,8 @@ export interface RuntimeConfig {
 export interface CoordinatorSettings {
   control: NetAddress
   http: NetAddress
+  /** Absent: what it writes to the store is sealed, and not signed. */
+  signing?: Signing | undefined
 }
 
 export interface WorkerSettings {
@@ -63,7 +66,32 @@ export function readCoordinatorSettings(env: Environment, host: string): Coordin
   return {
     control: { host, port: port(env, 'MILLRACE_CONTROL_PORT', 6121) },
     http: { host, port: port(env, 'MILLRACE_HTTP_PORT', 8081) },
+    signing: signingOf(env),
   }
+}
+
+const LEAST_KEY_LENGTH = 32
+
+/** The keys are separated by white space, the present one first; errors never show them. */
+function signingOf(env: Environment): Signing | undefined {
+  const text = env['MILLRACE_SIGNING_KEYS']
+  if (text === undefined) return undefined
+  const [present, ...earlier] = text.split(/\s+/).filter((key) => key !== '')
+  const short = [present ?? '', ...earlier].find((key) => key.length < LEAST_KEY_LENGTH)
+  if (present === undefined || short !== undefined)
+    throw new MillraceError(
+      'CONFIG_INVALID',
+      `environment variable MILLRACE_SIGNING_KEYS has a key of ${short?.length ?? 0} characters`,
+      { domain: 'user', hint: `write keys of at least ${LEAST_KEY_LENGTH} characters into the Secret, one per line` },
+    )
+  const unsigned = env['MILLRACE_UNSIGNED'] ?? 'refuse'
+  const known = UNSIGNED.find((one) => one === unsigned)
+  if (known === undefined)
+    throw new MillraceError('CONFIG_INVALID', `environment variable MILLRACE_UNSIGNED is ${JSON.stringify(unsigned)}`, {
+      domain: 'user',
+      hint: `write ${UNSIGNED.join(' or ')}`,
+    })
+  return { keys: [present, ...earlier], unsigned: known }
 }
 
 export function readWorkerSettings(env: Environment, host: string): WorkerSettings {

@@ -1,3 +1,4 @@
+import { signedStore } from './checkpoint/signed-store.ts'
 import { scopedStore } from './checkpoint/scoped-store.ts'
 import type { CoordinatorSettings, RuntimeConfig, WorkerSettings } from './config.ts'
 import type { Connectors } from './connectors/registry.ts'
@@ -24,10 +25,11 @@ export interface RunningCoordinator {
 export async function startCoordinator(
   config: RuntimeConfig,
   settings: CoordinatorSettings,
-  ports: Ports,
+  given: Ports,
   http: Http,
   connectors: Connectors,
 ): Promise<RunningCoordinator> {
+  const ports = withSigning(given, settings)
   const store = scopedStore(ports.openStore(config.store), config.storeFolder)
   const coordinator = new Coordinator(
     {
@@ -59,6 +61,11 @@ export async function startCoordinator(
       await server.close()
     },
   }
+}
+
+/** The stores of a coordinator that signs, its own and those that it takes state from. */
+function withSigning(ports: Ports, { signing }: CoordinatorSettings): Ports {
+  return signing === undefined ? ports : { ...ports, openStore: (url) => signedStore(ports.openStore(url), signing) }
 }
 
 export function createWorker(

@@ -1,3 +1,4 @@
+import type { Unsigned } from '../../runtime/checkpoint/signed-store.ts'
 import type { Encryption } from '../../runtime/model/encryption.ts'
 import { TOKEN_ENV } from './job-token.ts'
 import { encodeReach, type Reach } from '../../runtime/model/reach.ts'
@@ -52,6 +53,13 @@ interface NamedPort {
   readonly containerPort: number
 }
 
+/** How coordinators sign checkpoints (runtime/checkpoint/signed-store.ts). */
+export interface JobSigning {
+  /** A Secret in the namespace of each job, with the key `signing-keys`. */
+  readonly secret: string
+  readonly unsigned: Unsigned
+}
+
 /** What pods of a job are made from, besides its spec. */
 export interface PodSettings {
   /** The runtime image of jobs that name none. */
@@ -67,6 +75,8 @@ export interface PodSettings {
   ports?: JobPorts
   /** Whether the processes of jobs encrypt their connections; off where a service mesh does it. */
   encryption: Encryption
+  /** Absent: coordinators seal what they write, and do not sign it. */
+  signing?: JobSigning
   /** A job of more subtasks is refused. */
   maxSubtasks: number
   /**

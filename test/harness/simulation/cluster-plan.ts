@@ -44,6 +44,7 @@ export interface ClusterPlan {
   /** Clocks of machines differ by minutes. */
   operatorAheadMs: number
   addressing: 'service' | 'podIP'
+  checkpoints: 'signed' | 'sealed'
   /** Shares of calls. */
   rates: { kube: number; watch: number; jobApi: number; store: number }
   /** Only the operator and its calls suffer: nothing may show in the job. */
@@ -88,6 +89,7 @@ export function clusterPlan(seed: number): ClusterPlan {
     operators,
     operatorAheadMs: [0, 300_000, -300_000][seed % 3] ?? 0,
     addressing: random() < 0.5 ? 'service' : 'podIP',
+    checkpoints: seed % 2 === 0 ? 'signed' : 'sealed',
     isJobSpared,
     rates: {
       kube: random() < 0.4 ? 0 : 0.06,

@@ -1,7 +1,7 @@
 import { unseal } from '../../../runtime/checkpoint/sealed-file.ts'
 import { type StreamSavepoint, streamSavepoints } from '../../../operator/api/stream-savepoint.ts'
 import { API_VERSION, type StreamJob, streamJobs, type StreamJobSpec } from '../../../operator/api/stream-job.ts'
-import { leases, pods } from '../../../operator/kube/resource-type.ts'
+import { leases, pods, secrets } from '../../../operator/kube/resource-type.ts'
 import type { LogEntry } from '../../../runtime/checkpoint/job-log.ts'
 import { VirtualHttp } from '../../../runtime/ports/virtual/http.ts'
 import { FakeKube } from '../fake-kube.ts'
@@ -16,6 +16,7 @@ import { loadAllOperators } from '../../../runtime/operators/load-operators.ts'
 
 const REF = { namespace: 'shop', name: 'counts' }
 const USER = 'user'
+const SIGNING_SECRET = 'signing'
 const WRITES: ReadonlySet<KubeCall['verb']> = new Set(['create', 'patch', 'patchStatus', 'apply', 'delete'])
 const LIMIT_MS = 1_200_000
 /** Once faults are over, so long to come right: longer than any one of the runtime's patience, shorter than two. */
@@ -111,6 +112,7 @@ class SimulatedCluster {
           addressing: plan.addressing,
           encryption: 'on',
           maxSubtasks: 1000,
+          ...(plan.checkpoints === 'signed' ? { signing: { secret: SIGNING_SECRET, unsigned: 'refuse' } } : {}),
         },
       },
     )
@@ -119,6 +121,12 @@ class SimulatedCluster {
   async run(): Promise<ClusterResult> {
     const { world } = this.#machines
     const startedAt = world.now
+    void this.#server.create(secrets, {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: SIGNING_SECRET, namespace: REF.namespace },
+      stringData: { 'signing-keys': 'a key of a simulated platform team' },
+    })
     void this.#server.create(streamJobs, {
       apiVersion: API_VERSION,
       kind: 'StreamJob',

@@ -54,6 +54,19 @@ describe('pods of a job', () => {
     expect(coordinatorPod(contextOf()).metadata.name).toBe('counts-coordinator')
   })
 
+  test('whose checkpoints are signed have the keys in the coordinator alone', () => {
+    const context = contextOf()
+    const settings: PodContext['settings'] = { ...context.settings, signing: { secret: 'keys', unsigned: 'refuse' } }
+    const names = ({ spec }: Pod): string[] =>
+      (spec as { containers: { env: { name: string }[] }[] }).containers.flatMap(({ env }) =>
+        env.map(({ name }) => name),
+      )
+    const coordinator = coordinatorPod({ ...context, settings })
+    expect(names(coordinator)).toEqual(expect.arrayContaining(['MILLRACE_SIGNING_KEYS', 'MILLRACE_UNSIGNED']))
+    expect(JSON.stringify(coordinator)).toContain('{"secretKeyRef":{"name":"keys","key":"signing-keys"}}')
+    expect(JSON.stringify(workerPod({ ...context, settings }, { chain: 'hot', slot: 1 }))).not.toContain('signing')
+  })
+
   test('are rendered as in the golden form', () => {
     expect(withCoordinator(worker(), 'counts-coordinator.shop.svc:6121').spec).toMatchInlineSnapshot(`
       {
