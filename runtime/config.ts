@@ -72,11 +72,11 @@ export function readCoordinatorSettings(env: Environment, host: string): Coordin
 
 const LEAST_KEY_LENGTH = 32
 
-/** The keys are separated by white space, the present one first; errors never show them. */
+/** One key per line, the present one first; errors never show them. */
 function signingOf(env: Environment): Signing | undefined {
   const text = env['MILLRACE_SIGNING_KEYS']
   if (text === undefined) return undefined
-  const [present, ...earlier] = text.split(/\s+/).filter((key) => key !== '')
+  const [present, ...earlier] = text.split('\n').flatMap((line) => line.trim() || [])
   const short = [present ?? '', ...earlier].find((key) => key.length < LEAST_KEY_LENGTH)
   if (present === undefined || short !== undefined)
     throw new MillraceError(

@@ -171,6 +171,16 @@ describe('the chart', () => {
     ])
   })
 
+  test('with a Secret for signing tells it to the operator, and how to take files without signature', async () => {
+    expect(configOf(await render()).pods.signing).toBeUndefined()
+    expect(configOf(await render('jobs.signing.existingSecret=keys')).pods.signing).toEqual({
+      secret: 'keys',
+      unsigned: 'refuse',
+    })
+    const accepting = await render('jobs.signing.existingSecret=keys', 'jobs.signing.unsigned=accept')
+    expect(configOf(accepting).pods.signing).toEqual({ secret: 'keys', unsigned: 'accept' })
+  })
+
   test('without rbac.create has no Role and no binding', async () => {
     for (const namespaced of [true, false])
       expect(

@@ -252,8 +252,9 @@ class SimulatedCluster {
 
   #checkEnd(): void {
     this.#stage = 'done'
+    const kinds = [pods.kind, 'Secret', 'ControllerRevision', 'Service']
     const left = [...this.#server.objects.values()].filter(
-      ({ kind }) => kind === pods.kind || kind === 'Secret' || kind === 'ControllerRevision' || kind === 'Service',
+      ({ kind, metadata }) => kinds.includes(kind) && metadata.name !== SIGNING_SECRET,
     )
     if (left.length > 0)
       this.#wrong.push(`left behind: ${left.map(({ kind, metadata }) => `${kind} ${metadata.name}`).join(', ')}`)
