@@ -28,6 +28,9 @@ export const MOST_PROBLEMS = 50
 /** The members that one mapping may have: more than anybody writes by hand. */
 const MOST_MEMBERS = 2000
 
+/** What the expressions of a job may have together: a quarter of a megabyte costs a tenth of a second to read. */
+const MOST_OF_EXPRESSIONS = 262_144
+
 /** Leaves a reading that has found enough. Caught by `Problems.gather` alone. */
 class EnoughProblems extends Error {}
 
@@ -48,12 +51,15 @@ export class Problems {
   readonly warnings: Problem[]
   readonly #origin: Origin
   readonly #place: (path: string) => string
+  /** Those that were read. */
+  readonly #expressions: { characters: number }
 
   private constructor(origin: Origin, shared?: Problems, place: (path: string) => string = (path) => path) {
     this.found = shared?.found ?? []
     this.warnings = shared?.warnings ?? []
     this.#origin = origin
     this.#place = place
+    this.#expressions = shared === undefined ? { characters: 0 } : shared.#expressions
   }
 
   /**
@@ -151,6 +157,24 @@ export class Problems {
       return undefined
     }
     return value
+  }
+
+  /**
+   * Whether an expression may be read, after those before it. Says once that there are too many characters; what an
+   * earlier version accepted is read whatever it costs.
+   */
+  admitsExpression({ length }: string, path: string): boolean {
+    const before = this.#expressions.characters
+    this.#expressions.characters += length
+    if (this.#origin === 'kept' || before + length <= MOST_OF_EXPRESSIONS) return true
+    if (before <= MOST_OF_EXPRESSIONS)
+      this.report(
+        'TOO_LARGE',
+        path,
+        `is the expression with which those of the job exceed ${MOST_OF_EXPRESSIONS} characters together`,
+        'compute in a function of a module, or in several jobs',
+      )
+    return false
   }
 
   /** A whole number from 1 on. */

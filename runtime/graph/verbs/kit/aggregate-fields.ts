@@ -129,6 +129,7 @@ function readAggregate(
     )
     return undefined
   }
+  if (!problems.admitsExpression(value, path)) return undefined
   const parsed = problems.attempt(path, () => parseAggregate(value, around.schema))
   if (parsed === undefined) return undefined
   const { result, ...rest } = parsed

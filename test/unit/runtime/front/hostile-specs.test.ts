@@ -154,6 +154,31 @@ test.each([
   )
 })
 
+/** 240 expressions of about 2500 characters. */
+const manyExpressions = (expression: (sum: string) => string = (sum) => sum): object =>
+  mapping(
+    (index) => `m${index}`,
+    () => expression(Array.from({ length: 180 }, () => 'v * 1.000001').join(' + ')),
+    240,
+  )
+
+test.each([
+  ['set', { id: 'b', from: 'a', set: manyExpressions() }],
+  ['map', { id: 'b', from: 'a', map: manyExpressions() }],
+  [
+    'aggregate',
+    { id: 'b', from: 'a', keyBy: 's', window: { tumble: '1m' }, aggregate: manyExpressions((sum) => `max(${sum})`) },
+  ],
+])('a %s with far more expressions than anybody writes is refused once, without reading the rest', (verb, operator) => {
+  const problems = problemsOf({ graph: [source(), operator] })
+  const [first, ...others] = problems.filter(({ message }) => message.includes('262144 characters together'))
+  expect(first).toMatchObject({
+    code: 'TOO_LARGE',
+    path: expect.stringMatching(`graph\\[1\\].${verb}.m\\d+$`) as unknown,
+  })
+  expect(others).toEqual([])
+})
+
 /** Of 10 000 fields. */
 function wideRow(): string {
   return `row{${Array.from({ length: 10_000 }, (_, index) => `a${index}: long`).join(', ')}}`
