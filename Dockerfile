@@ -2,10 +2,10 @@
 #   npm ci && node cli/node.js scripts/bundle.ts
 #   docker build -t millrace:dev .        (or: buildah bud -t millrace:dev .)
 # Nothing runs while it is built and nothing in it needs a shell, so BASE may be any image with glibc and libstdc++. A tag
-# moves: for an image that can be built again, look the digest up (docker buildx imagetools inspect
-# gcr.io/distroless/cc-debian12:nonroot) and give it: --build-arg BASE=gcr.io/distroless/cc-debian12@sha256:…
+# moves, so the digest decides: an image that is built again has the same base. To take a newer one with its fixes, look
+# the digest up (docker buildx imagetools inspect gcr.io/distroless/cc-debian12:nonroot) and write it here.
 # What the image holds besides its base is listed in /app/sbom.cdx.json.
-ARG BASE=gcr.io/distroless/cc-debian12:nonroot
+ARG BASE=gcr.io/distroless/cc-debian12:nonroot@sha256:9dac0a79194e45a7da0158a9c6da57b217585af0786db3845d1f0ec1a0dd182f
 FROM ${BASE}
 COPY dist/lib/ /usr/local/lib/
 COPY dist/node /usr/local/bin/node
