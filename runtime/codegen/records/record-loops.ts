@@ -28,15 +28,19 @@ export interface RankedLoop {
 }
 
 /**
- * Keeps the `count` best values of `field`; the rows are those of rankFields. A slot is a small whole number, and the low
+ * Keeps the `count` best values of `by`, of which a later one decides where those before it are equal; the rows are those of rankFields. A slot is a small whole number, and the low
  * word of its double is free: there it has a link, the address of its row. Links mean something in this process only.
  */
 export interface RankLoop {
   kind: 'rank'
-  field: Field
+  by: readonly RankBy[]
   count: number
-  order: 'asc' | 'desc'
   slots: boolean
+}
+
+export interface RankBy {
+  field: Field
+  order: 'asc' | 'desc'
 }
 
 /**
@@ -106,12 +110,13 @@ export function latestFields(field: Field, key: readonly Field[]): Field[] {
  * The fields of a rank table's rows beside its key: how many there are, their values from best to worst, their
  * slots, and what else orders values that one number cannot hold.
  */
-export function rankFields({ field, count, slots }: RankLoop): Field[] {
+export function rankFields({ by, count, slots }: RankLoop): Field[] {
+  const numbers = by.reduce((sum, { field }) => sum + orderNumbers(field), 0)
   return [
     { name: RANK_COUNT, type: 'long', nullable: false },
     ...numberFields(rankValues(0), count),
     ...(slots ? numberFields(RANK_SLOTS, count) : []),
-    ...Array.from({ length: orderNumbers(field) - 1 }, (_, more) => numberFields(rankValues(more + 1), count)).flat(),
+    ...Array.from({ length: numbers - 1 }, (_, more) => numberFields(rankValues(more + 1), count)).flat(),
   ]
 }
 
@@ -229,32 +234,34 @@ function orderFieldsOf({ schema }: RecordSpec, by: Field): Field[] {
   return fieldsOf(schema, names)
 }
 
-/** Declares the numbers that order a value: `v0`, `v1`, … */
-function declareNumbers(by: Field, value: Code): Code {
+/** Declares the numbers that order a value, from `v<first>` on. */
+function declareNumbers(by: Field, value: Code, first = 0): Code {
   const count = orderNumbers(by)
-  if (!isOrderedByDigits(by)) return js`const v0 = ${value}`
+  if (!isOrderedByDigits(by)) return js`const v${first} = ${value}`
   return lines(
-    Array.from({ length: count }, (_, index) => js`const v${index} = orderNumber(${value}, ${index}, ${count})`),
+    Array.from(
+      { length: count },
+      (_, index) => js`const v${first + index} = orderNumber(${value}, ${index}, ${count})`,
+    ),
   )
 }
 
+/** Two numbers, and how the left one is beyond the right one. */
+type Compared = readonly [left: Code, operator: Code, right: Code]
+
 /** The test that some numbers, compared one after the other, are beyond their twins. */
-function isBeyond(operator: Code, pairs: readonly (readonly [left: Code, right: Code])[]): Code {
-  const [first, ...more] = pairs
+function isBeyond([first, ...more]: readonly Compared[]): Code {
   if (first === undefined) return js`false`
-  const [left, right] = first
+  const [left, operator, right] = first
   if (more.length === 0) return js`${left} ${operator} ${right}`
-  return js`(${left} ${operator} ${right} || ${left} === ${right} && ${isBeyond(operator, more)})`
+  return js`(${left} ${operator} ${right} || ${left} === ${right} && ${isBeyond(more)})`
 }
 
 /** Leaves row r when it is older than record `a`, or passes it. */
 function keepLatest({ emitter, numbers }: Order): Code {
   const { timed } = emitter.spec
   const lives = timed ? [js`${emitter.numberAt('at')} > since`] : []
-  const isOlder = isBeyond(
-    js`>`,
-    numbers.map(({ kept, given }) => [kept, given]),
-  )
+  const isOlder = isBeyond(numbers.map(({ kept, given }) => [kept, js`>`, given]))
   return js`
     if (${joined([...lives, isOlder], ' && ')}) continue
     ${passOver(emitter, [
@@ -276,22 +283,22 @@ function passOver(emitter: RecordEmitter, writes: readonly Code[]): Code {
     continue`
 }
 
-function rankFunctions(emitter: RecordEmitter, { field: by, count, order, slots }: RankLoop): Code {
+function rankFunctions(emitter: RecordEmitter, { by, count, slots }: RankLoop): Code {
   const { spec } = emitter
   const numbers = new Map(
     [...emitter.layout.numbers].map(([of, place]) => [typeof of === 'string' ? of : of.name, place]),
   )
   const at = (name: string): number => 1 + (numbers.get(name) ?? 0)
   const lives = spec.timed ? [js`${emitter.numberAt('at')} > since`] : []
-  const values = Array.from({ length: orderNumbers(by) }, (_, index) => ({
+  const orders = by.flatMap(({ field, order }) => Array.from({ length: orderNumbers(field) }, () => order))
+  const values = orders.map((order, index) => ({
     given: js`v${index}`,
+    beats: order === 'desc' ? js`>` : js`<`,
     from: at(`${rankValues(index)}0`),
   }))
+  const firstOf = (place: number): number => by.slice(0, place).reduce((sum, { field }) => sum + orderNumbers(field), 0)
   const beats = (place: Code): Code =>
-    isBeyond(
-      order === 'desc' ? js`>` : js`<`,
-      values.map(({ given, from }) => [given, js`doubles[p + ${from} + ${place}]`]),
-    )
+    isBeyond(values.map((value) => [value.given, value.beats, js`doubles[p + ${value.from} + ${place}]`]))
   const given = values.map((value) => value.given)
   const cannotEnter = joined([js`doubles[p + COUNT] === MOST`, ...lives, js`!(${beats(js`MOST - 1`)})`], ' && ')
   const write = emitter.write(js`${VALUE}`, js`0`)
@@ -301,7 +308,7 @@ function rankFunctions(emitter: RecordEmitter, { field: by, count, order, slots 
     ${slots && spec.timed ? js`const spare = new Float64Array(MOST)` : NOTHING}
     function offer(g, r0, at, since) {
       ${emitter.keyFromRow(js`r0`)}
-      ${declareNumbers(by, js`r0${property(by.name)}`)}
+      ${by.map(({ field }, place) => declareNumbers(field, js`r0${property(field.name)}`, firstOf(place)))}
       return offerKey(g, ${emitter.parts}, ${given}, at, since)
     }
     function offerKey(g, ${emitter.parts}, ${given}, at, since) {

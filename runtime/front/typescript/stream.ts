@@ -463,8 +463,10 @@ export interface DedupeOptions<S extends Shape> {
 }
 export interface TopNOptions<S extends Shape> {
   readonly limit: number
-  readonly by: OrderField<S>
-  readonly order?: 'asc' | 'desc'
+  /** Of several fields a later one decides where those before it are equal. */
+  readonly by: OrderField<S> | readonly OrderField<S>[]
+  /** For all fields, or one for each. */
+  readonly order?: 'asc' | 'desc' | readonly ('asc' | 'desc')[]
   readonly rank?: string
   readonly ttl?: Duration
   /** The ranking of a key comes once, when event time has passed it: the key has the event time of its rows. */

@@ -21,6 +21,8 @@ export interface TopNVerb {
   n: number
   by: string
   order: 'asc' | 'desc'
+  /** What decides among rows that are equal by what comes before. */
+  then?: readonly RankedBy[]
   /** Name of the field that carries the rank, from 1; absent: ranks are not put out. */
   rank?: string
   ttlMs?: number
@@ -29,6 +31,13 @@ export interface TopNVerb {
    * passed its time. Absent: rows come as they enter.
    */
   finalAt?: { field: string; offsetMs: number }
+}
+
+export type RankedBy = Pick<TopNVerb, 'by' | 'order'>
+
+/** All that rows are ranked by, what decides first in front. */
+export function rankedBy({ by, order, then = [] }: TopNVerb): readonly RankedBy[] {
+  return [{ by, order }, ...then]
 }
 
 export const topNVerb: VerbDefinition<TopNVerb> = {
@@ -40,7 +49,8 @@ export const topNVerb: VerbDefinition<TopNVerb> = {
     checkForm: () => undefined,
   },
   // Ranked rows are state, which does not depend on who reads what.
-  reads: ({ verb, keyBy = [] }, wanted) => (keepsRows(verb) ? 'all' : withFields(wanted, [...keyBy, verb.by])),
+  reads: ({ verb, keyBy = [] }, wanted) =>
+    keepsRows(verb) ? 'all' : withFields(wanted, [...keyBy, ...fieldNames(verb)]),
   distributes: ({ keyBy }) => (keyBy === undefined ? [] : [keyBy]),
   changes: ({ verb }) => ({
     makes:
@@ -50,7 +60,7 @@ export const topNVerb: VerbDefinition<TopNVerb> = {
     addsUp: undefined,
   }),
   keeps: ({ verb, keyBy = [], schema }) => ({
-    fields: keepsRows(verb) ? schema.fields : fieldsOf(schema, [...keyBy, verb.by]),
+    fields: keepsRows(verb) ? schema.fields : fieldsOf(schema, [...keyBy, ...fieldNames(verb)]),
     tables: {},
   }),
   aspects: ({ verb: { ttlMs, finalAt, ...ranking }, keyBy }) => [
@@ -65,14 +75,22 @@ export const topNVerb: VerbDefinition<TopNVerb> = {
   functions: () => [],
   service: () => undefined,
   describe: ({ verb, keyBy }) =>
-    `the ${verb.n} ${verb.order === 'desc' ? 'greatest' : 'least'} by ${verb.by} of ${namesText(keyBy)}${verb.finalAt === undefined ? keptText(verb) : ', once'}`,
+    `the ${verb.n} ${ranksText(verb)} of ${namesText(keyBy)}${verb.finalAt === undefined ? keptText(verb) : ', once'}`,
+}
+
+const fieldNames = (verb: TopNVerb): string[] => rankedBy(verb).map(({ by }) => by)
+
+function ranksText(verb: TopNVerb): string {
+  return rankedBy(verb)
+    .map(({ by, order }) => `${order === 'desc' ? 'greatest' : 'least'} by ${by}`)
+    .join(', then ')
 }
 
 function keepsRows({ rank, finalAt }: TopNVerb): boolean {
   return rank !== undefined || finalAt !== undefined
 }
 
-/** `topN: { limit: 10, by: FIELD, order: desc | asc, rank: NAME, ttl: 1h, emit: final }` beside `keyBy`. */
+/** `topN: { limit: 10, by: FIELD or FIELDS, order: desc | asc or one for each field, rank: NAME, ttl: 1h, emit: final }` beside `keyBy`. */
 function readTopN(entry: Entry, input: Input, _around: Surroundings, problems: Problems): ReadOperator {
   const path = join(entry.path, 'topN')
   const keyBy = readKeys(entry, input.schema, problems)
@@ -148,30 +166,69 @@ function readSettings(
   path: string,
   schema: Schema,
   problems: Problems,
-): { n: number; by: string; order: 'asc' | 'desc' } | undefined {
+): Pick<TopNVerb, 'n' | 'by' | 'order' | 'then'> | undefined {
   const limit = readRenamed(fields, path, { name: 'limit', old: 'n' }, problems)
   const n = problems.count(limit.value, limit.path)
   if (n !== undefined && n > MAX_N)
     problems.report('TOO_LARGE', limit.path, `${n} places per key, at most ${MAX_N} are kept`)
-  const by = fields['by'] === undefined ? undefined : readOrderField(fields['by'], join(path, 'by'), schema, problems)
-  if (fields['by'] === undefined)
+  const [first, ...then] = readRanks(fields, path, schema, problems) ?? []
+  if (n === undefined || n > MAX_N || first === undefined) return undefined
+  return { n, ...first, ...(then.length === 0 ? {} : { then }) }
+}
+
+/** Each costs a number per place of every key. */
+const MAX_BY = 8
+
+/** `by` and `order`, each a text or a list. */
+function readRanks(
+  { by, order = 'desc' }: Fields,
+  path: string,
+  schema: Schema,
+  problems: Problems,
+): RankedBy[] | undefined {
+  if (by === undefined || (Array.isArray(by) && by.length === 0)) {
     problems.report(
       'TOP_N_INVALID',
       path,
       'does not say by which field rows are ranked',
-      'write { limit: 10, by: price }',
+      'write { limit: 10, by: price }, or { limit: 10, by: [price, at], order: [desc, asc] }',
     )
-  const order = fields['order'] ?? 'desc'
-  if (order !== 'asc' && order !== 'desc')
+    return undefined
+  }
+  const names: readonly unknown[] = Array.isArray(by) ? by : [by]
+  if (names.length > MAX_BY) {
+    problems.report('TOO_LARGE', join(path, 'by'), `names ${names.length} fields, at most ${MAX_BY} are taken`)
+    return undefined
+  }
+  const orders: readonly unknown[] = Array.isArray(order) ? order : names.map(() => order)
+  if (orders.length !== names.length)
     problems.report(
-      'UNKNOWN_VALUE',
+      'TOP_N_INVALID',
       join(path, 'order'),
-      `${describe(order)} is not an order`,
-      'write desc (largest first) or asc',
+      `has ${orders.length} orders for ${names.length} ${names.length === 1 ? 'field' : 'fields'}`,
+      'write one order for all fields, or one for each',
     )
-  return n === undefined || n > MAX_N || by === undefined || (order !== 'asc' && order !== 'desc')
-    ? undefined
-    : { n, by, order }
+  const placeOf = (name: 'by' | 'order', of: unknown, index: number): string =>
+    Array.isArray(of) ? join(join(path, name), index) : join(path, name)
+  const ranks = names.map((name, index): RankedBy | undefined => {
+    const field = readOrderField(name, placeOf('by', by, index), schema, problems)
+    if (field !== undefined && names.indexOf(name) < index)
+      problems.report('DUPLICATE_FIELD', placeOf('by', by, index), `"${field}" decides already`)
+    const found = readOrder(orders[index] ?? 'desc', placeOf('order', order, index), problems)
+    return field === undefined || found === undefined || names.indexOf(name) < index
+      ? undefined
+      : { by: field, order: found }
+  })
+  const known = ranks.filter((rank) => rank !== undefined)
+  return known.length === names.length && orders.length === names.length ? known : undefined
+}
+
+/** An order for all fields is wrong once. */
+function readOrder(value: unknown, path: string, problems: Problems): 'asc' | 'desc' | undefined {
+  if (value === 'asc' || value === 'desc') return value
+  if (!problems.found.some((problem) => problem.path === path))
+    problems.report('UNKNOWN_VALUE', path, `${describe(value)} is not an order`, 'write desc (largest first) or asc')
+  return undefined
 }
 
 function readRank(value: unknown, path: string, schema: Schema, problems: Problems): string | 'wrong' | undefined {

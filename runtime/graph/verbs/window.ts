@@ -118,7 +118,7 @@ function readWindow(entry: Entry, input: Input, { modules }: Surroundings, probl
       'DUPLICATE_FIELD',
       join(entry.path, 'keyBy'),
       `the window puts out a field "${clash}" of its own`,
-      `rename the key with set before`,
+      `give it another name before: set: { end: windowEnd } or a map, and keyBy: end`,
     )
   }
   if (keyBy === undefined || aggregates === undefined || clash !== undefined)

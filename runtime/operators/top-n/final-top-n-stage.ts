@@ -2,21 +2,21 @@ import { type Batch, BATCH_ROWS, RowBatch } from '../../memory/batch.ts'
 import type { KeyGrouper } from '../../codegen/contracts.ts'
 import { compileKeyCodec, type KeyCodec } from '../../codegen/keys/key-codec.ts'
 import { compileKeyGrouper } from '../../codegen/keys/key-grouper.ts'
-import { rankFields, type LoopCode, type RankLoop } from '../../codegen/records/record-loops.ts'
+import { rankFields, type LoopCode, type RankBy, type RankLoop } from '../../codegen/records/record-loops.ts'
 import { compileRankRow } from '../../codegen/rows/rank-row.ts'
 import { compileRowClass } from '../../codegen/rows/row.ts'
 import { MillraceError } from '../../model/errors.ts'
-import { fieldOf, fieldsOf, type Field, type Row } from '../../model/schema.ts'
+import { fieldsOf, type Field, type Row } from '../../model/schema.ts'
 import { MIN_TIMESTAMP, type Timestamp } from '../../model/time.ts'
 import type { StateKey } from '../../memory/state-key.ts'
 import type { TopNVerb } from '../../graph/verbs/top-n.ts'
+import { rankByOf, refuseUnranked } from './rank-by.ts'
 import { LogStateStore } from '../../state/log-state-store.ts'
 import type { LogMaps } from '../../state/map-table.ts'
 import type { RecordTable } from '../../state/record-table.ts'
 import type { TimerTable } from '../../state/state-store.ts'
 import { emitBatches } from '../emit-batches.ts'
 import type { OperatorContext } from '../operator-context.ts'
-import { refuseUnordered } from '../order-field.ts'
 import type { OperatorStage, OperatorState } from '../stage.ts'
 import { storedState } from '../stored-state.ts'
 
@@ -32,7 +32,7 @@ export class FinalTopNStage implements OperatorStage {
   readonly state: OperatorState
   readonly #context: OperatorContext
   readonly #store: LogStateStore
-  readonly #by: Field
+  readonly #by: readonly RankBy[]
   readonly #time: { field: string; offsetMs: number }
   readonly #places: RecordTable
   readonly #loop: LoopCode
@@ -53,13 +53,12 @@ export class FinalTopNStage implements OperatorStage {
       spill,
       clock,
     } = context
-    const by = input === undefined ? undefined : fieldOf(input.schema, verb.by)
-    if (input === undefined || by === undefined)
-      throw new MillraceError('INPUT_MISSING', `topN ${node.id} has no input with ${verb.by}`)
+    if (input === undefined) throw new MillraceError('INPUT_MISSING', `topN ${node.id} has no input`)
+    const by = rankByOf(verb, input.schema, node.id)
     const keyIn = node.keyBy ?? []
     const key = fieldsOf(input.schema, keyIn)
-    const { n: count, order } = verb
-    const loop: RankLoop = { kind: 'rank', field: by, count, order, slots: true }
+    const { n: count } = verb
+    const loop: RankLoop = { kind: 'rank', by, count, slots: true }
     const store = new LogStateStore(
       {
         key,
@@ -87,9 +86,9 @@ export class FinalTopNStage implements OperatorStage {
   }
 
   async process(batch: Batch): Promise<void> {
-    const { node, onError, onLate } = this.#context
+    const { onLate } = this.#context
     const rows = batch.rows()
-    const count = this.#by.nullable ? refuseUnordered(rows, batch.count, this.#by.name, node.id, onError) : batch.count
+    const count = refuseUnranked(rows, batch.count, this.#by, this.#context)
     this.#grouper(rows, count, this.#groups)
     const late: Row[] = []
     for (let i = 0; i < count; i++) {

@@ -6,19 +6,19 @@ import { compileKeyCodec, type KeyCodec } from '../../codegen/keys/key-codec.ts'
 import { type ColumnGrouper, compileColumnGrouper, compileKeyGrouper } from '../../codegen/keys/key-grouper.ts'
 import { compileColumnRows } from '../../codegen/rows/column-rows.ts'
 import { compileRankRow } from '../../codegen/rows/rank-row.ts'
-import { rankFields, type LoopCode, type RankLoop } from '../../codegen/records/record-loops.ts'
+import { rankFields, type LoopCode, type RankBy, type RankLoop } from '../../codegen/records/record-loops.ts'
 import type { RecordTable } from '../../state/record-table.ts'
 import { compileRowClass } from '../../codegen/rows/row.ts'
 import { MillraceError } from '../../model/errors.ts'
 import { isOrderedByDigits } from '../../model/order-numbers.ts'
-import { fieldOf, fieldsOf, type Field, type Row } from '../../model/schema.ts'
+import { fieldsOf, type Field, type Row } from '../../model/schema.ts'
 import type { Timestamp } from '../../model/time.ts'
 import type { TopNVerb } from '../../graph/verbs/top-n.ts'
+import { rankByOf, refuseUnranked } from './rank-by.ts'
 import { LogStateStore } from '../../state/log-state-store.ts'
 import type { TableShape } from '../../state/state-store.ts'
 import { emitBatches } from '../emit-batches.ts'
 import type { OperatorContext } from '../operator-context.ts'
-import { refuseUnordered } from '../order-field.ts'
 import type { OperatorStage, OperatorState } from '../stage.ts'
 import { storedState } from '../stored-state.ts'
 import { RankedRows } from './ranked-rows.ts'
@@ -48,7 +48,7 @@ class TopNStage implements OperatorStage {
   readonly state: OperatorState
   readonly #context: OperatorContext
   readonly #store: LogStateStore
-  readonly #by: Field
+  readonly #by: readonly RankBy[]
   readonly #places: RecordTable
   readonly #loop: LoopCode
   readonly #rows: RankedRows | undefined
@@ -68,14 +68,13 @@ class TopNStage implements OperatorStage {
       spill,
       clock,
     } = context
-    const by = input === undefined ? undefined : fieldOf(input.schema, verb.by)
-    if (input === undefined || by === undefined)
-      throw new MillraceError('INPUT_MISSING', `topN ${node.id} has no input with ${verb.by}`)
+    if (input === undefined) throw new MillraceError('INPUT_MISSING', `topN ${node.id} has no input`)
+    const by = rankByOf(verb, input.schema, node.id)
     const keyIn = node.keyBy ?? []
     const key = fieldsOf(input.schema, keyIn)
-    const { n: count, order, ttlMs } = verb
+    const { n: count, ttlMs } = verb
     const slots = verb.rank !== undefined
-    const loop: RankLoop = { kind: 'rank', field: by, count, order, slots }
+    const loop: RankLoop = { kind: 'rank', by, count, slots }
     const places: TableShape = {
       kind: 'value',
       schema: { fields: [...key, ...rankFields(loop)] },
@@ -109,11 +108,19 @@ class TopNStage implements OperatorStage {
     this.#grouper = compileKeyGrouper(key, maxParallelism)
     this.#ttlMs = ttlMs
     const [keyField] = key
-    if (this.#rows !== undefined && isNumber && keyField !== undefined && !isOrderedByDigits(by))
+    const [{ field: value } = { field: undefined }, ...further] = by
+    if (
+      this.#rows !== undefined &&
+      isNumber &&
+      keyField !== undefined &&
+      value !== undefined &&
+      further.length === 0 &&
+      !isOrderedByDigits(value)
+    )
       this.#columns = {
         rows: this.#rows,
         keyPlace: input.schema.fields.indexOf(keyField),
-        byPlace: input.schema.fields.indexOf(by),
+        byPlace: input.schema.fields.indexOf(value),
         grouper: compileColumnGrouper(input.schema.fields, key, maxParallelism),
         out: new ColumnBatch(node.schema.fields, compileColumnRows(node.schema, output.rowClass)),
       }
@@ -132,8 +139,8 @@ class TopNStage implements OperatorStage {
   }
 
   async #processRows(rows: Row[], count: number): Promise<void> {
-    const { next, clock, node, onError } = this.#context
-    const ordered = this.#by.nullable ? refuseUnordered(rows, count, this.#by.name, node.id, onError) : count
+    const { next, clock } = this.#context
+    const ordered = refuseUnranked(rows, count, this.#by, this.#context)
     this.#grouper(rows, ordered, this.#groups)
     const now = this.#ttlMs === undefined ? 0 : clock.now()
     const since = now - (this.#ttlMs ?? 0)

@@ -30,11 +30,20 @@ function compare(left: number | bigint, right: number | bigint): number {
   return left < right ? -1 : left > right ? 1 : 0
 }
 
+interface TopNSettings {
+  n: number
+  by: readonly string[]
+  /** One for all fields, or one for each. */
+  order: 'asc' | 'desc' | readonly string[]
+  rank?: string
+  ttlMs?: number
+}
+
 export class PlainTopN {
   readonly #best = new Map<string, { rows: Row[]; at: number }>()
-  readonly #settings: { n: number; by: string; order: 'asc' | 'desc'; rank?: string; ttlMs?: number }
+  readonly #settings: TopNSettings
 
-  constructor(settings: { n: number; by: string; order: 'asc' | 'desc'; rank?: string; ttlMs?: number }) {
+  constructor(settings: TopNSettings) {
     this.#settings = settings
   }
 
@@ -43,9 +52,11 @@ export class PlainTopN {
     const { n, by, order, rank, ttlMs = Infinity } = this.#settings
     const known = this.#best.get(key)
     const before = known !== undefined && now - known.at < ttlMs ? known.rows : []
-    const sign = order === 'asc' ? 1 : -1
+    const orders = typeof order === 'string' ? by.map(() => order) : order
+    const compareRows = (a: Row, b: Row): number =>
+      by.reduce((so, name, i) => so || (orders[i] === 'asc' ? 1 : -1) * compare(sizeOf(a[name]), sizeOf(b[name])), 0)
     // sorting is stable: of equal rows the earlier stays first
-    const after = [...before, row].sort((a, b) => sign * compare(sizeOf(a[by]), sizeOf(b[by]))).slice(0, n)
+    const after = [...before, row].sort(compareRows).slice(0, n)
     const place = after.indexOf(row)
     if (place < 0) return []
     this.#best.set(key, { rows: after, at: now })

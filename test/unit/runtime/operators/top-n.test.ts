@@ -83,8 +83,11 @@ describe('topN', () => {
     ['desc', { by: 'whole' }],
     ['asc', { by: 'whole', rank: 'place' }],
     ['desc', { by: 'small', rank: 'place' }],
+    ['desc', { by: ['price', 'n'] }],
+    [['desc', 'asc'], { by: ['price', 'n'], rank: 'place' }],
+    [['asc', 'desc', 'asc'], { by: ['exact', 'price', 'whole'], rank: 'place', ttl: '100ms' }],
   ] as const)(
-    '%s with %j puts out what the plain one does, over any checkpoints, on disk or not',
+    '%j with %j puts out what the plain one does, over any checkpoints, on disk or not',
     async (order, more) => {
       await fc.assert(
         fc.asyncProperty(
@@ -102,7 +105,7 @@ describe('topN', () => {
             const slots = new OperatorSlots(graph, 'op', 1)
             const plain = new PlainTopN({
               n,
-              by: 'by' in more ? more.by : 'price',
+              by: 'by' in more ? [more.by].flat() : ['price'],
               order,
               ...('rank' in more ? { rank: 'place' } : {}),
               ...('ttl' in more ? { ttlMs: 100 } : {}),
@@ -140,7 +143,7 @@ describe('topN', () => {
       const slots = new OperatorSlots(graph, 'op', 2)
       const plain = new PlainTopN({
         n: 5,
-        by: 'price',
+        by: ['price'],
         order: 'desc',
         rank: 'place',
         ...('ttl' in more ? { ttlMs: 40 } : {}),
@@ -345,6 +348,20 @@ describe('topN that is final', () => {
       )
     },
   )
+
+  test('by several fields is decided by a later one where those before it are equal', async () => {
+    const entry = { keyBy: 'w', topN: { limit: 3, by: ['price', 'n'], order: ['desc', 'asc'], emit: 'final' } }
+    const bed = new OperatorBed(aroundOperator(FINAL, entry, { eventTime: 'w' }), 'op')
+    const row = (price: number | null, n: number): Row => ({ w: 5, k: 1, price, n, text: null })
+    await bed.process([row(1, 7), row(2, 9), row(null, 0), row(2, 3), row(2, 9), row(3, 8)])
+    await bed.end()
+    expect(bed.out.rows.map(({ price, n }) => [price, n])).toEqual([
+      [3, 8],
+      [2, 3],
+      [2, 9],
+    ])
+    expect(bed.errors).toHaveLength(1)
+  })
 
   test('leaves out rows behind the watermark, counts them and hands them to late', async () => {
     const entry = { keyBy: 'w', topN: { limit: 2, by: 'price', emit: 'final' } }

@@ -193,6 +193,9 @@ export function keyed(): void {
   bids.window('spreads', tumble('10s'), { spread, bids: count() }).filter('s', (row) => row.spread > row.bids)
   // @ts-expect-error rows of another kind
   flights.keyBy('origin').window('spreads', tumble('10s'), { spread })
+  bids.topN('both', { limit: 3, by: ['price', 'auction'], order: ['desc', 'asc'] })
+  // @ts-expect-error a text has no order, also in second place
+  bids.topN('mixed', { limit: 3, by: ['price', 'channel'] })
   // @ts-expect-error a text has no order
   bids.topN('worst', { limit: 3, by: 'channel' })
   // @ts-expect-error there is no such field
