@@ -196,12 +196,13 @@ async function writeStatus(parts: StreamJobParts, observed: Observed, decision: 
   const { job } = observed
   const { next, status, lasting } = statusAfter(observed, decision)
   const isSame = textWithoutNulls(status) === textWithoutNulls(job.status ?? {})
-  if (isSame && !teller.hasToldOf(job)) return { job, lasting }
+  const hasTold = teller.hasToldOf(job)
+  if (isSame && !hasTold) return { job, lasting }
   const { resourceVersion, uid = '' } = job.metadata
   const tellsMore = (status.untold ?? []).some(({ id }) => job.status?.untold?.every((one) => one.id !== id) ?? true)
   if (decision.act.kind === 'none' || !tellsMore) {
     const leastMs = isAtRest(observed, decision) ? { leastMs: parts.listener.restMs() * RESTED } : {}
-    const heldBackMs = pace.heldBackMs(uid, { before: job.status ?? {}, next, now: observed.now, ...leastMs })
+    const heldBackMs = pace.heldBackMs(uid, { before: job.status ?? {}, next, now: observed.now, ...leastMs, hasTold })
     // The Events that follow from it wait, too.
     if (heldBackMs > 0) return { job, lasting: isSame ? lasting : [], heldBackMs }
   }

@@ -1,6 +1,7 @@
 import type { StreamJobStatus } from '../api/stream-job.ts'
 import type { Condition } from '../kube/objects.ts'
 import { textWithoutNulls } from '../kube/text-without-nulls.ts'
+import { hashOf } from '../resources/hash.ts'
 
 /** Figures and texts in a status are at most so old while nothing else changes. */
 const LEAST_BETWEEN_MS = 10_000
@@ -13,23 +14,35 @@ interface Writing {
   now: number
   /** For figures and texts, when they may be older. */
   leastMs?: number
+  /** Whether the status still lists what has been told meanwhile. */
+  hasTold?: boolean
 }
 
 /**
  * How often the status of a job is written for figures and texts alone: a coordinator that says something else each
  * time costs no write each time. A change that a user or a controller waits for is never held back, the progress of an
- * operation for two seconds. Its memory only spares writes, so nothing of it matters after a restart.
+ * operation for two seconds. Its memory only spares writes, so nothing of it matters after a restart: of a job at rest
+ * this process has then written nothing, and takes a part of the time that differs by job for over, so that a start of
+ * the operator does not write the figures of thousands of jobs at once.
  */
 export class StatusPace {
   readonly #writtenAt = new Map<string, number>()
 
   /** After how many ms this change may be written; 0: now. */
-  heldBackMs(jobUid: string, { before, next, now, leastMs = 0 }: Writing): number {
-    const sinceMs = now - (this.#writtenAt.get(jobUid) ?? -Infinity)
+  heldBackMs(jobUid: string, { before, next, now, leastMs = 0, hasTold = false }: Writing): number {
+    const known =
+      this.#writtenAt.get(jobUid) ?? (hasTold || leastMs === 0 ? -Infinity : this.#assume(jobUid, now, leastMs))
+    const sinceMs = now - known
     if (sinceMs < 0 || intent(before) !== intent(next)) return 0
     const isProgress = progress(before) !== progress(next)
     if (isProgress && !isUnderWay(before, next)) return 0
     return Math.max(0, (isProgress ? LEAST_PROGRESS_MS : Math.max(LEAST_BETWEEN_MS, leastMs)) - sinceMs)
+  }
+
+  #assume(jobUid: string, now: number, leastMs: number): number {
+    const assumed = now - leastMs * shareOf(jobUid)
+    this.#writtenAt.set(jobUid, assumed)
+    return assumed
   }
 
   written(jobUid: string, now: number): void {
@@ -39,6 +52,11 @@ export class StatusPace {
   forget(jobUid: string): void {
     this.#writtenAt.delete(jobUid)
   }
+}
+
+/** From 0 to 1, and always the same for a job. */
+function shareOf(jobUid: string): number {
+  return Number.parseInt(hashOf(jobUid).slice(0, 8), 16) / 2 ** 32
 }
 
 /** The same step of the same operation, before and after. */
