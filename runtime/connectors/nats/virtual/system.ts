@@ -28,6 +28,8 @@ export class VirtualStream {
   duplicateWindowMs = 120_000
   maxMessageBytes = -1
   last = 0
+  /** Called with the number of messages that there are now. */
+  onStored: ((count: number) => void) | undefined
   /** By id, the time at which it was stored. */
   readonly ids = new Map<string, number>()
 
@@ -42,6 +44,7 @@ export class VirtualStream {
 
   store(subject: string, data: string | Uint8Array, { time = 0, headers = [] as readonly NatsHeader[] } = {}): void {
     this.messages.push({ sequence: ++this.last, subject, time, headers, data: Buffer.from(data) })
+    this.onStored?.(this.messages.length)
   }
 
   /** Those up to a sequence, as limits do. */
@@ -85,7 +88,8 @@ export class VirtualNats {
     if (mishap === 'readings end') this.endReadings()
     if (this.isDown || mishap === 'lost before') throw unreachable()
     const result = act()
-    if (mishap === 'lost after') throw unreachable()
+    // the servers may go away with their answer
+    if (this.isDown || mishap === 'lost after') throw unreachable()
     return result
   }
 
