@@ -13,6 +13,7 @@ const why = natsBedMissing() ?? pythonBedMissing()
 const PATIENCE_MS = 60_000
 const LONG_MS = 300_000
 const SCHEMA = { n: 'long', t: 'string' }
+const MAX_PAYLOAD = 500_000
 const SHORT_WINDOW_NS = 1_000_000_000
 
 interface Read {
@@ -29,7 +30,7 @@ describe.skipIf(why !== undefined)(`a real NATS${why === undefined ? '' : ` (lef
   const started: StartedMillrace[] = []
 
   beforeAll(async () => {
-    nats = await startNats({ dir: join(dir, 'nats') })
+    nats = await startNats({ dir: join(dir, 'nats'), configuration: `max_payload: ${MAX_PAYLOAD}` })
   }, PATIENCE_MS)
 
   afterAll(async () => {
@@ -385,8 +386,8 @@ describe.skipIf(why !== undefined)(`a real NATS${why === undefined ? '' : ` (lef
   )
 
   test.each([
-    ['longer than the servers take', 'x'.repeat(1_100_000), 'VALUE_INVALID'],
-    ['as long as the servers take', 'x'.repeat(1_040_000), undefined],
+    ['longer than the servers take', 'x'.repeat(MAX_PAYLOAD), 'VALUE_INVALID'],
+    ['as long as the servers take', 'x'.repeat(MAX_PAYLOAD - 600), undefined],
   ])(
     'a row that is %s is told by its own error, or stored',
     async (_what, t, code) => {

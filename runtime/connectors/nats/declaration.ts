@@ -2,6 +2,7 @@ import type { RecordFormat, TimestampFormat } from '../../formats/format.ts'
 import type { ConnectorDeclaration, OptionProblem, Options } from '../../graph/connector-declaration.ts'
 import type { TlsFiles } from '../../model/tls-files.ts'
 import type { Schema } from '../../model/schema.ts'
+import type { Auth } from '../kit/auth-option.ts'
 import { fieldsByHeader } from '../kit/fields-by-header.ts'
 import { formatProblems, recordFormat, timestampFormat } from '../kit/format-option.ts'
 import { hostList } from '../kit/host-list.ts'
@@ -12,7 +13,7 @@ import { choice, count, flag, text, textList, textOf } from '../kit/option-types
 import { startFrom, type StartFrom } from '../kit/start-from-option.ts'
 import { storagePath } from '../kit/storage-option.ts'
 import { tls } from '../kit/tls-option.ts'
-import { auth, checkAuth, type NatsAuth } from './declared/auth-option.ts'
+import { auth, checkAuth } from './declared/auth-option.ts'
 import { natsMetadataProblems, type MetadataFields } from './declared/metadata-fields.ts'
 import { LITERAL_SUBJECT, SUBJECT_PATTERN } from './subjects.ts'
 
@@ -20,7 +21,7 @@ import { LITERAL_SUBJECT, SUBJECT_PATTERN } from './subjects.ts'
 export interface NatsConnectionOptions {
   readonly servers: readonly string[]
   readonly tls: TlsFiles | false
-  readonly auth: NatsAuth | undefined
+  readonly auth: Auth | undefined
 }
 
 export interface NatsSourceOptions extends NatsConnectionOptions {
