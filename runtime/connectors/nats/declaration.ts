@@ -15,7 +15,7 @@ import { storagePath } from '../kit/storage-option.ts'
 import { tls } from '../kit/tls-option.ts'
 import { auth, checkAuth } from './declared/auth-option.ts'
 import { natsMetadataProblems, type MetadataFields } from './declared/metadata-fields.ts'
-import { LITERAL_SUBJECT, SUBJECT_PATTERN } from './subjects.ts'
+import { LITERAL_SUBJECT, SUBJECT_PATTERN } from './declared/subjects.ts'
 
 /** Where the servers are and how to connect to them. */
 export interface NatsConnectionOptions {
@@ -165,8 +165,10 @@ export const sinkOptions = new OptionSet(
     const needsFiles = values.delivery === 'effectivelyOnce'
     if (needsFiles && written['files'] === undefined)
       report('files', 'is required with delivery: effectivelyOnce: a folder or a URL that every slot reaches')
-    for (const name of needsFiles ? [] : ['files', 'whenUnsure'])
-      if (written[name] !== undefined) report(name, 'has no effect without delivery: effectivelyOnce')
+    if (!needsFiles && written['files'] !== undefined)
+      report('files', 'has no effect without delivery: effectivelyOnce')
+    if (!needsFiles && written['whenUnsure'] !== undefined)
+      report('whenUnsure', 'has no effect without delivery: effectivelyOnce')
   },
 )
 

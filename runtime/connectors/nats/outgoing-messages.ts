@@ -5,7 +5,7 @@ import { wholeText } from '../../model/whole-text.ts'
 import { recordOf } from '../kit/record-of.ts'
 import type { NatsHeader, OutgoingMessage, StreamState } from './client.ts'
 import type { NatsSinkOptions } from './declaration.ts'
-import { LITERAL_SUBJECT, matchesSubject } from './subjects.ts'
+import { LITERAL_SUBJECT, matchesSubject } from './declared/subjects.ts'
 
 /** `NATS/1.0` and two line ends, and for each header a colon, a blank and a line end. */
 const HEADERS_BYTES = 12

@@ -12,7 +12,7 @@ import {
   type StreamState,
 } from '../client.ts'
 import { MESSAGE_ID } from '../stored-numbers.ts'
-import { matchesSubject } from '../subjects.ts'
+import { matchesSubject } from '../declared/subjects.ts'
 
 /** A mishap that meets the next call: it does not arrive, its answer is lost, or all readings end. */
 export type Mishap = 'lost before' | 'lost after' | 'readings end'

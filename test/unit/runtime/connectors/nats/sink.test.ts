@@ -151,11 +151,13 @@ describe('effectively once', () => {
     await still.write(rowsOf(1, 2))
     const committables = await still.prepareCommit(1)
     // it has read its files when it comes to stand still, and the other one deletes them
-    const [place, kept] = [join(home, 'bucket'), join(home, 'kept')]
-    await cp(place, kept, { recursive: true })
+    const kept = await mkdtemp(join(tmpdir(), 'millrace-nats-kept-'))
+    await cp(home, kept, { recursive: true })
     await (await writerTo(system, EFFECTIVELY_ONCE, { attempt: 2, recovered: committables })).close()
     away += 2 * WINDOW_MS
-    await cp(kept, place, { recursive: true })
+    await cp(kept, home, { recursive: true })
+    await rm(kept, { recursive: true })
+    expect(await filesLeft()).toEqual(['1-0-0'])
     await still.commit(committables)
     expect(numbersIn(system)).toEqual([1, 2])
     await still.close()
