@@ -1,4 +1,5 @@
 import { connect, headers, nanos, type Msg, type NatsConnection } from '@nats-io/transport-node'
+import { MillraceError } from '../../../model/errors.ts'
 import { membersOf, type Fields } from '../../../model/fields.ts'
 import type {
   NatsClient,
@@ -132,7 +133,14 @@ class RealNatsClient implements NatsClient {
     const place = `CONSUMER.CREATE.${stream}.${consumer}${'filter_subject' in filter ? `.${single}` : ''}`
     const info = await this.#ask(place, { stream_name: stream, config })
     if (more.length > 0 && membersOf(info['config'])['filter_subjects'] === undefined)
-      throw asMillraceError(this.#servers, new JetStreamRefusal('servers before 2.10 take one subject', 400, 0))
+      throw new MillraceError(
+        'NATS_TOO_OLD',
+        `the NATS at ${this.#servers}, of version ${connection.info?.version}, reads one subject at a time`,
+        {
+          domain: 'user',
+          hint: 'Several subjects need 2.10: write one with wildcards, or read them with several sources.',
+        },
+      )
     return { connection, consumer, info }
   }
 
