@@ -124,9 +124,10 @@ describe.skipIf(why !== undefined)(`a real NATS${why === undefined ? '' : ` (lef
       await waitFor('rows are committed', PATIENCE_MS, async () => linesOf(out).length > 0, run.stderr)
       await killRun(run)
       run = start(file, '--resume', runIdOf(run))
-      await use('write', stream, messages / 3, messages / 3)
       const before = linesOf(out).length
+      const later = use('write', stream, messages / 3, messages / 3)
       await waitFor('more rows are committed', PATIENCE_MS, async () => linesOf(out).length > before, run.stderr)
+      await later
       await nats.kill()
       await nats.start()
       await use('write', stream, (2 * messages) / 3, messages / 3)
