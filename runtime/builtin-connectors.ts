@@ -8,6 +8,7 @@ import { declaration as hbase } from './connectors/hbase/declaration.ts'
 import { declaration as http } from './connectors/http/declaration.ts'
 import { declaration as kafka } from './connectors/kafka/declaration.ts'
 import { declaration as kudu } from './connectors/kudu/declaration.ts'
+import { declaration as nats } from './connectors/nats/declaration.ts'
 import { declaration as nexmark } from './connectors/nexmark/declaration.ts'
 import { declaration as pulsar } from './connectors/pulsar/declaration.ts'
 import { declaration as tcp } from './connectors/tcp/declaration.ts'
@@ -27,6 +28,7 @@ export const builtinConnectors = new Connectors([
   { declaration: http, load: () => import('./connectors/http/connector.ts') },
   { declaration: kafka, load: () => import('./connectors/kafka/real/connector.ts') },
   { declaration: kudu, load: () => import('./connectors/kudu/real/connector.ts') },
+  { declaration: nats, load: () => import('./connectors/nats/real/connector.ts') },
   { declaration: nexmark, load: () => import('./connectors/nexmark/connector.ts') },
   { declaration: pulsar, load: () => import('./connectors/pulsar/real/connector.ts') },
   { declaration: tcp, load: () => import('./connectors/tcp/connector.ts') },

@@ -11,6 +11,7 @@ import { fetchHbase } from './harness/beds/hbase-bed.ts'
 import { fetchHdfs, hdfsBedMissing } from './harness/beds/hdfs-bed.ts'
 import { fetchKudu, kuduBedMissing } from './harness/beds/kudu-bed.ts'
 import { buildKube, kubeBedMissing } from './harness/beds/kube-bed.ts'
+import { fetchNats, natsBedMissing } from './harness/beds/nats-bed.ts'
 import { fetchPulsar } from './harness/beds/pulsar-bed.ts'
 import { fetchPython, pythonBedMissing } from './harness/beds/python-bed.ts'
 import { fetchS3, s3BedMissing } from './harness/beds/s3-bed.ts'
@@ -52,6 +53,7 @@ const RINGS: readonly Ring[] = [
       ...(flumeBedMissing() === undefined ? [await fetchFlume()] : []),
       ...(kuduBedMissing() === undefined ? [await fetchKudu()] : []),
       ...(s3BedMissing() === undefined ? [await fetchS3()] : []),
+      ...(natsBedMissing() === undefined ? [await fetchNats()] : []),
       ...(pythonBedMissing() === undefined ? [await fetchPython('data'), await fetchPython('jupyter')] : []),
     ],
   },

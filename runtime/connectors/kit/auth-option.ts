@@ -31,11 +31,7 @@ export type Auth = OptionValues<typeof TABLE>
 export function checkAuth(written: Options, report: ReportOption): void {
   const { auth: login, url } = written
   if (!isFields(login)) return
-  const isBasic = login['username'] !== undefined || login['passwordFile'] !== undefined
-  if (isBasic === (login['tokenFile'] !== undefined))
-    report('auth', 'must have either username and passwordFile, or tokenFile')
-  else if (isBasic && (login['username'] === undefined || login['passwordFile'] === undefined))
-    report('auth', 'needs both username and passwordFile')
+  checkWhole(login, report)
   if (login['insecure'] === true || typeof url !== 'string' || !URL.canParse(url)) return
   const { protocol, hostname } = new URL(url)
   if (protocol === 'http:' && !/^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(hostname))
@@ -44,6 +40,14 @@ export function checkAuth(written: Options, report: ReportOption): void {
       'would travel as it is: the address is http',
       'take https, or write auth.insecure: true where the network is trusted',
     )
+}
+
+/** A login is a user with a password, or a token. */
+export function checkWhole({ username, passwordFile, tokenFile }: Options, report: ReportOption): void {
+  const isUser = username !== undefined || passwordFile !== undefined
+  if (isUser === (tokenFile !== undefined)) report('auth', 'must have either username and passwordFile, or tokenFile')
+  else if (isUser && (username === undefined || passwordFile === undefined))
+    report('auth', 'needs both username and passwordFile')
 }
 
 /** The headers of a call to `url`; none without a login. Throws SECRET_UNREADABLE, SECRET_HOST_FORBIDDEN. */

@@ -1,5 +1,10 @@
 import type { SinkContext } from '../sink.ts'
 
+/** Distinct for each writer that ever runs: what two of them send is never taken for the same. */
+export function writerName({ jobUid, operatorId, slot, attempt, ports }: SinkContext): string {
+  return `millrace-${jobUid}-${operatorId}-${slot}-${attempt}-${ports.rng.id()}`
+}
+
 /**
  * Whether a writer of this operator has such a name: `millrace-<job>-<operator>-` and the numbers of the writer. Names in
  * a checkpoint come from whoever wrote it, and what they name is committed or sent. The job may be another one, whose

@@ -2,6 +2,7 @@ import type { RowWriter } from '../../codegen/contracts.ts'
 import type { Batch } from '../../memory/batch.ts'
 import { MillraceError } from '../../model/errors.ts'
 import { loadRecordCodecs } from '../kit/record-codecs.ts'
+import { writerName } from '../kit/writer-names.ts'
 import type { Committable, SinkContext, SinkWriter } from '../sink.ts'
 import { Batching } from './batching.ts'
 import type { PulsarSinkOptions } from './declaration.ts'
@@ -38,15 +39,6 @@ export async function openSink(
   }
 }
 
-/** Distinct for each writer that ever runs: what two of them send is never taken for the same. */
-export function producerName({ jobUid, operatorId, slot, attempt, ports }: SinkContext): string {
-  return `millrace-${jobUid}-${operatorId}-${slot}-${attempt}-${ports.rng.id()}`
-}
-
-export function notOpen({ operatorId }: SinkContext): MillraceError {
-  return new MillraceError('PULSAR_SINK_NOT_OPEN', `the Pulsar sink ${operatorId} was used before open`)
-}
-
 /** At least once: rows are sent as they come, and a barrier waits until all of them are stored. */
 export class PulsarSinkWriter implements SinkWriter {
   readonly #context: SinkContext
@@ -57,7 +49,7 @@ export class PulsarSinkWriter implements SinkWriter {
   constructor(context: SinkContext, open: () => Promise<OpenedSink>) {
     this.#context = context
     this.#open = open
-    this.#name = producerName(context)
+    this.#name = writerName(context)
   }
 
   async open(): Promise<void> {
@@ -89,7 +81,11 @@ export class PulsarSinkWriter implements SinkWriter {
   }
 
   #sink(): OpenedSink {
-    if (this.#opened === undefined) throw notOpen(this.#context)
+    if (this.#opened === undefined)
+      throw new MillraceError(
+        'PULSAR_SINK_NOT_OPEN',
+        `the Pulsar sink ${this.#context.operatorId} was used before open`,
+      )
     return this.#opened
   }
 }

@@ -1,8 +1,9 @@
 import type { SinkConnector } from '../sink.ts'
 import { writtenSchema } from '../kit/message-fields.ts'
+import { StagedWriter } from '../kit/staged-writer.ts'
 import type { PulsarSinkOptions } from './declaration.ts'
 import { openSink, PulsarSinkWriter } from './sink-writer.ts'
-import { StagedWriter } from './staged-writer.ts'
+import { PulsarStagedOutput } from './staged-output.ts'
 import { TopicWriter } from './topic-writer.ts'
 import type { PulsarTransport } from './transport.ts'
 
@@ -20,9 +21,12 @@ export function pulsarSink(transport: PulsarTransport, options: PulsarSinkOption
         openSink(transport, options, context, async () =>
           format.writer({ schema: writtenSchema(schema, fields), ports, baseDir, timestampFormat }),
         )
-      return files === undefined
-        ? new PulsarSinkWriter(context, open)
-        : new StagedWriter(context, { topic: options.topic, files }, open)
+      if (files === undefined) return new PulsarSinkWriter(context, open)
+      return new StagedWriter(
+        context,
+        { files, closedCode: 'PULSAR_CLOSED' },
+        async (name) => new PulsarStagedOutput(await open(), options.topic, name),
+      )
     },
   }
 }

@@ -1,15 +1,12 @@
-import { createHash } from 'node:crypto'
-import { MillraceError } from '../../model/errors.ts'
+import { checkSeal, fileCorrupt, seal, SEAL_BYTES } from '../kit/sealed-file.ts'
 import type { RoutedBatch } from './batching.ts'
 
 /** Before each payload: partition, messages, sequence id of the first, codec, size when unpacked, size of the payload. */
 const HEAD_BYTES = 28
-/** At the beginning of the file: SHA-256 of its path and of the rest. */
-const SEAL_BYTES = 32
+const CORRUPT = 'PULSAR_STAGED_CORRUPT'
 
 /**
- * Batches as the file at `path` keeps them until their checkpoint is complete; numbers are big-endian. It is sealed as the
- * files of the checkpoint are.
+ * Batches as the file at `path` keeps them until their checkpoint is complete; numbers are big-endian.
  */
 export function encodeStaged(batches: readonly RoutedBatch[], path: string): Buffer {
   const size = batches.reduce((sum, { batch }) => sum + HEAD_BYTES + batch.payload.length, SEAL_BYTES)
@@ -25,18 +22,17 @@ export function encodeStaged(batches: readonly RoutedBatch[], path: string): Buf
     batch.payload.copy(bytes, at + HEAD_BYTES)
     at += HEAD_BYTES + batch.payload.length
   }
-  sealOf(bytes, path).copy(bytes)
+  seal(bytes, path)
   return bytes
 }
 
 /** The payloads are views. Throws PULSAR_STAGED_CORRUPT, which names the file. */
 export function decodeStaged(bytes: Buffer, path: string): RoutedBatch[] {
-  if (bytes.length < SEAL_BYTES || !sealOf(bytes, path).equals(bytes.subarray(0, SEAL_BYTES)))
-    throw corrupt(path, 'it is damaged, cut off, or another file')
+  checkSeal(bytes, path, CORRUPT)
   const batches: RoutedBatch[] = []
   for (let at = SEAL_BYTES; at < bytes.length; ) {
     const end = at + HEAD_BYTES <= bytes.length ? at + HEAD_BYTES + bytes.readUInt32BE(at + 24) : Infinity
-    if (end > bytes.length) throw corrupt(path, `it is cut off at byte ${at}`)
+    if (end > bytes.length) throw fileCorrupt(CORRUPT, path, `it is cut off at byte ${at}`)
     batches.push({
       partition: bytes.readUInt32BE(at),
       first: bytes.readDoubleBE(at + 8),
@@ -50,15 +46,4 @@ export function decodeStaged(bytes: Buffer, path: string): RoutedBatch[] {
     at = end
   }
   return batches
-}
-
-function sealOf(bytes: Buffer, path: string): Buffer {
-  return createHash('sha256').update(`${path}\n`).update(bytes.subarray(SEAL_BYTES)).digest()
-}
-
-function corrupt(path: string, why: string): MillraceError {
-  return new MillraceError('PULSAR_STAGED_CORRUPT', `${path} is no file of this sink as it wrote it: ${why}`, {
-    domain: 'platform',
-    hint: 'put the file back as it was, or restore from another checkpoint',
-  })
 }

@@ -14,7 +14,7 @@ export type PythonPackages = keyof typeof PACKAGES
 const PACKAGES = {
   data: {
     requirements: 'requirements.txt',
-    doing: 'pyarrow, deltalake, fastavro and pulsar-client',
+    doing: 'pyarrow, deltalake, fastavro, nats-py and pulsar-client',
     size: '120 MB, about 15 s',
   },
   jupyter: {
@@ -35,7 +35,7 @@ export function pythonBedMissing(): string | undefined {
 }
 
 /**
- * Fetches packages (pyarrow, deltalake, which is delta-rs, fastavro and pulsar-client; Jupyter's clients; or Spark) into a
+ * Fetches packages (pyarrow, deltalake, which is delta-rs, fastavro, nats-py and pulsar-client; Jupyter's clients; or Spark) into a
  * virtual environment under the cache folder unless they are there; gives the path of its Python.
  */
 export function fetchPython(packages: PythonPackages): Promise<string> {

@@ -22,6 +22,10 @@ import {
 import { bodyOf, FrameCutter, frameOf, partsOf } from '../../../runtime/connectors/kudu/real/frames.ts'
 import { blockOf, locationsOf, openTableOf } from '../../../runtime/connectors/kudu/real/wire-tables.ts'
 import { decodeHead, encodeHead } from '../../../runtime/connectors/kudu/store/object-head.ts'
+import {
+  decodeStaged as decodeMessages,
+  encodeStaged as encodeMessages,
+} from '../../../runtime/connectors/nats/staged-file.ts'
 import { decodeStaged, encodeStaged } from '../../../runtime/connectors/pulsar/staged-file.ts'
 import { framed, FrameReader, type Framing } from '../../../runtime/connectors/tcp/frames.ts'
 import { recordsOf } from '../../../runtime/connectors/webhook/request-records.ts'
@@ -43,6 +47,7 @@ export function connectorDecoders(): FuzzedDecoder[] {
     httpPages(),
     hbaseRows(),
     stagedBatches(),
+    stagedMessages(),
     listings(),
     notebookMessages(),
   ]
@@ -230,10 +235,25 @@ function stagedBatches(): FuzzedDecoder {
     decode(bytes) {
       decodeStaged(bytes, 'file')
     },
-    seal(bytes) {
-      if (bytes.length >= 32) createHash('sha256').update('file\n').update(bytes.subarray(32)).digest().copy(bytes)
-    },
+    seal: sealFile,
   }
+}
+
+function stagedMessages(): FuzzedDecoder {
+  const message = { n: 7, subject: 's.a', headers: [['K', 'v']] as const, data: Buffer.from('data') }
+  return {
+    name: 'staged messages of nats',
+    samples: [encodeMessages([message, { ...message, n: 8, headers: [] }], 'file')],
+    decode(bytes) {
+      decodeMessages(bytes, 'file')
+    },
+    seal: sealFile,
+  }
+}
+
+/** As kit/sealed-file.ts does, for the path `file`. */
+function sealFile(bytes: Buffer): void {
+  if (bytes.length >= 32) createHash('sha256').update('file\n').update(bytes.subarray(32)).digest().copy(bytes)
 }
 
 function listings(): FuzzedDecoder {
