@@ -1,0 +1,73 @@
+import type { ParquetCompression } from '../../formats/parquet/column-chunk.ts'
+import { RowBatch } from '../../memory/batch.ts'
+import { MillraceError } from '../../model/errors.ts'
+import type { Row } from '../../model/schema.ts'
+import type { NewFile } from './committable.ts'
+import type { CopiedColumns } from './copied-columns.ts'
+import type { PartitionValues } from './key-columns.ts'
+import { partitionFolder } from './partition-values.ts'
+import type { TableFiles } from './table-files.ts'
+import { TableParts } from './table-parts.ts'
+import { tableRows } from './table-rows.ts'
+
+export interface FileCopiesOptions {
+  readonly files: TableFiles
+  readonly compression: ParquetCompression
+  put(path: string, parts: readonly Uint8Array[]): Promise<void>
+  /** A name that no other file of the table has, without folder. */
+  newName(): string
+  now(): number
+  breathe(): Promise<void>
+}
+
+/** Files of one partition, of each of which some rows stay. */
+export interface CopiedFiles {
+  readonly partition: PartitionValues
+  readonly paths: readonly string[]
+  stays(path: string, row: Row): boolean
+}
+
+/**
+ * Writes the rows that stay into new files of the same partition, as few as there have to be. Rejects with
+ * DELTA_COPY_INEXACT for a value that would not be the same in the copy.
+ */
+export async function copyFiles(
+  { files, compression, put, newName, now, breathe }: FileCopiesOptions,
+  { schema, types, times }: CopiedColumns,
+  { partition, paths, stays }: CopiedFiles,
+): Promise<NewFile[]> {
+  const values = [...partition]
+  const folder = values.map(([name, value]) => partitionFolder(name, value)).join('')
+  const parts = new TableParts({
+    put,
+    schema,
+    partitionBy: [],
+    compression,
+    types,
+    times,
+    newName: () => `${folder}${newName()}`,
+    now,
+  })
+  for (const path of paths) {
+    try {
+      for await (const rows of tableRows(files, path, { schema, timestamps: 'microseconds', breathe }))
+        await parts.add(new RowBatch(rows.filter((row) => stays(path, row))))
+    } catch (error) {
+      throw inexact(error, files.name, path)
+    }
+  }
+  return (await parts.finish()).map((file) => ({ ...file, partition: values }))
+}
+
+function inexact(error: unknown, table: string, path: string): unknown {
+  if (!(error instanceof MillraceError) || error.code !== 'RECORD_INVALID') return error
+  return new MillraceError(
+    'DELTA_COPY_INEXACT',
+    `rows of ${path} of the Delta table ${table} are to be replaced, and the others cannot be copied exactly: ${error.message}`,
+    {
+      domain: 'user',
+      cause: error,
+      hint: 'let the writer of that file write other values, or write it with mode: append',
+    },
+  )
+}
