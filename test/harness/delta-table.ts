@@ -29,6 +29,22 @@ export async function deltaRows(table: string, schema: Schema): Promise<Row[]> {
   return rows
 }
 
+/** The rows of the newest version, with the values of their partitions as the log has them. */
+export async function liveDeltaRows(table: string, schema: Schema): Promise<Row[]> {
+  const live = new Map<string, Record<string, unknown>>()
+  for (const actions of deltaActions(table)) {
+    for (const { remove } of actions) if (remove !== undefined) live.delete(String(remove['path']))
+    for (const { add } of actions) if (add !== undefined) live.set(String(add['path']), add)
+  }
+  const rows: Row[] = []
+  for (const [path, { partitionValues }] of live) {
+    const values = partitionValues as Record<string, unknown>
+    const fields = schema.fields.filter(({ name }) => !Object.hasOwn(values, name))
+    for (const row of await readParquet(join(table, path), { fields })) rows.push({ ...row, ...values })
+  }
+  return rows
+}
+
 /** A sink's context whose job lies in the folder. */
 export function deltaSinkContext(baseDir: string, schema: Schema): Omit<SinkContext, 'slot' | 'attempt'> {
   return {

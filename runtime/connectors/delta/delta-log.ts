@@ -1,7 +1,8 @@
 import { MillraceError } from '../../model/errors.ts'
-import { membersOf } from '../../model/fields.ts'
-import { readCheckpoint } from './log-checkpoint.ts'
-import { invalidLog, parseActions, type LogAction, type WrittenAction } from './log-actions.ts'
+import { membersOf, type Fields } from '../../model/fields.ts'
+import { CheckpointState } from './checkpoint-state.ts'
+import { readCheckpoint, readWholeCheckpoint } from './log-checkpoint.ts'
+import { invalidLog, parseActions, writtenActions, type LogAction, type WrittenAction } from './log-actions.ts'
 import { StateBuilder, type TableState } from './table-state.ts'
 import type { TableFiles } from './table-files.ts'
 
@@ -12,6 +13,14 @@ interface Checkpoint {
   readonly version: number
   /** Undefined: it is one file. */
   readonly parts: number | undefined
+}
+
+export interface NewCheckpoint {
+  readonly version: number
+  readonly bytes: Uint8Array
+  readonly actions: number
+  /** Files of the table at that version. */
+  readonly files: number
 }
 
 /**
@@ -69,6 +78,46 @@ export class DeltaLog {
     const lines = actions.map((action) => `${JSON.stringify(action)}\n`).join('')
     const result = await this.#files.createIfAbsent(logPath(version), Buffer.from(lines))
     return result === 'created' ? 'committed' : 'taken'
+  }
+
+  /**
+   * All that a checkpoint of that version has. Throws DELTA_VERSION_GONE as `stateAt` does, and DELTA_CHECKPOINT_TOO_LARGE
+   * for more actions than `most`.
+   */
+  async checkpointState(version: number, most: number): Promise<CheckpointState> {
+    const state = new CheckpointState()
+    const apply = (action: Fields, place: string): void => {
+      state.apply(action, place)
+      if (state.actions > most) throw this.#tooLarge(most)
+    }
+    const before = lastCheckpoint(await this.#files.namesIn(LOG), version)
+    for (const path of before === undefined ? [] : checkpointPaths(before.version, before.parts))
+      for await (const actions of readWholeCheckpoint(this.#files, path))
+        for (const action of actions) apply(action, path)
+    for (let next = (before?.version ?? -1) + 1; next <= version; next++) {
+      const bytes = await this.#files.read(logPath(next))
+      if (bytes === undefined) throw this.gone(next)
+      for (const { action, place } of writtenActions(bytes, `${logPath(next)} of ${this.#files.name}`))
+        apply(action, place)
+    }
+    return state
+  }
+
+  /** Puts a checkpoint, and the pointer to it unless there is a newer one. */
+  async putCheckpoint({ version, bytes, actions, files }: NewCheckpoint): Promise<void> {
+    for (const path of checkpointPaths(version, undefined)) await this.#files.put(path, [bytes])
+    const known = await this.#files.read(LAST_CHECKPOINT)
+    if (known !== undefined && parsePointer(known, LAST_CHECKPOINT).version >= version) return
+    const pointer = { version, size: actions, sizeInBytes: bytes.length, numOfAddFiles: files }
+    await this.#files.put(LAST_CHECKPOINT, [Buffer.from(JSON.stringify(pointer))])
+  }
+
+  #tooLarge(most: number): MillraceError {
+    return new MillraceError(
+      'DELTA_CHECKPOINT_TOO_LARGE',
+      `the Delta table ${this.#files.name} has more than ${most} files and transactions, and so many are not held in memory`,
+      { domain: 'user', hint: 'compact the table (OPTIMIZE), or let Spark or delta-rs write its checkpoints' },
+    )
   }
 
   gone(version: number): MillraceError {

@@ -1,4 +1,4 @@
-import type { ParquetCompression } from '../../formats/parquet/column-chunk.ts'
+import type { ParquetCompression } from '../../formats/parquet/packed-page.ts'
 import { RowBatch } from '../../memory/batch.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Row } from '../../model/schema.ts'

@@ -58,18 +58,24 @@ export function invalidLog(where: string, why: string, cause?: unknown): Millrac
   })
 }
 
-/** The actions of a commit, a JSON object per line; those that say nothing of rows or schema are left out. */
+/** The actions of a commit; those that say nothing of rows or schema are left out. */
 export function parseActions(bytes: Uint8Array, where: string): LogAction[] {
+  return writtenActions(bytes, where).flatMap(({ action, place }) => actionsOf(action, place))
+}
+
+/** The actions of a commit as they are written, a JSON object per line, and the line of each. */
+export function writtenActions(
+  bytes: Uint8Array,
+  where: string,
+): { readonly action: Fields; readonly place: string }[] {
   const text = utf8Text(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), 0, bytes.length)
   if (text === undefined) throw invalidLog(where, 'it is not UTF-8')
-  const lines = text.split('\n')
-  return lines.flatMap((line, index) => {
+  return text.split('\n').flatMap((line, index) => {
     if (line.trim() === '') return []
     const place = `line ${index + 1} of ${where}`
     try {
-      return actionsOf(membersOf(JSON.parse(line) as unknown), place)
+      return [{ action: membersOf(JSON.parse(line) as unknown), place }]
     } catch (cause) {
-      if (cause instanceof MillraceError) throw cause
       throw invalidLog(place, 'it is not JSON', cause)
     }
   })

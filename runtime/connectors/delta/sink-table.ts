@@ -26,7 +26,7 @@ export interface SinkTableOptions {
   /** Waits before the next try after another writer was faster for the `lost`-th time. */
   pause(lost: number): Promise<void>
   /** Called behind each version that was put. Never rejects. */
-  onVersion(version: number, state: TableState): Promise<void>
+  onVersion(version: number, metadata: TableMetadata): Promise<void>
 }
 
 /**
@@ -58,8 +58,8 @@ export class SinkTable {
         this.#checked = state.metadata
         return state.metadata.partitionColumns
       }
-      await this.#log.commit((state?.version ?? -1) + 1, actions)
-      if (lost > 0) await this.#options.pause(lost)
+      if (state !== undefined) await this.put(state, actions, lost)
+      else if ((await this.#log.commit(0, actions)) === 'taken' && lost > 0) await this.#options.pause(lost)
     }
   }
 
@@ -87,7 +87,7 @@ export class SinkTable {
   async put(state: TableState, actions: readonly WrittenAction[], lost: number): Promise<'committed' | 'taken'> {
     const version = state.version + 1
     const result = await this.#log.commit(version, actions)
-    if (result === 'committed') await this.#options.onVersion(version, state)
+    if (result === 'committed') await this.#options.onVersion(version, state.metadata)
     else await this.#options.pause(lost)
     return result
   }

@@ -15,6 +15,7 @@ import {
   type PreparedFiles,
 } from './committable.ts'
 import { tableSchema, type DeltaSinkOptions } from './declaration.ts'
+import { LogCheckpoints } from './log-checkpoints.ts'
 import { AppendIntake, KeyedIntake, type SinkIntake } from './sink-intake.ts'
 import { SinkTable } from './sink-table.ts'
 import { appendFiles } from './table-appends.ts'
@@ -38,6 +39,7 @@ export class DeltaWriter implements SinkWriter {
   readonly #schema: Schema
   readonly #files: TableFiles
   readonly #retry: StorageRetry
+  readonly #checkpoints: LogCheckpoints
   /** How the names of transactions of this sink begin, in every slot and attempt of the job. */
   readonly #appPrefix: string
   readonly #appId: string
@@ -55,6 +57,14 @@ export class DeltaWriter implements SinkWriter {
     this.#files = openTableFiles(ports, context.baseDir, options.path)
     this.#appPrefix = `${partPrefix(jobUid).replace('part', 'millrace')}${operatorId}-`
     this.#appId = `${this.#appPrefix}${slot}-${attempt}-${ports.rng.id()}`
+    this.#checkpoints = new LogCheckpoints({
+      files: this.#files,
+      compression: options.compression,
+      now: () => ports.clock.now(),
+      report: (error) => {
+        context.reportTrouble(error)
+      },
+    })
     this.#retry = new StorageRetry({
       ports,
       name: `the Delta table ${this.#files.name}`,
@@ -73,7 +83,7 @@ export class DeltaWriter implements SinkWriter {
       ...tableParts(this.#context, this.#options, this.#files),
       keeps: replaces ? 'files' : 'transactions only',
       pause: (lost) => this.#pause(lost),
-      onVersion: () => Promise.resolve(),
+      onVersion: (version, metadata) => this.#checkpoints.onVersion(version, metadata),
     })
     const partitionBy = await this.#retry.run('opening', PATIENCE_MS, () => table.prepare())
     this.#opened = { table, intake: this.#intake(partitionBy), upserts: this.#upserts(table) }

@@ -1,5 +1,5 @@
 import { ParquetWriter } from '../../formats/parquet/parquet-writer.ts'
-import type { ParquetCompression } from '../../formats/parquet/column-chunk.ts'
+import type { ParquetCompression } from '../../formats/parquet/packed-page.ts'
 import type { ColumnType } from '../../formats/parquet/column-type.ts'
 import { RowBatch, type Batch } from '../../memory/batch.ts'
 import { fieldsOf, type Field, type Row, type Schema } from '../../model/schema.ts'

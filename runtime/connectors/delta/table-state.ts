@@ -56,6 +56,6 @@ export class StateBuilder {
 }
 
 /** A commit may name a file twice: removed without, and added with a deletion vector, in any order. */
-function fileId({ path, deletionVector }: Pick<DataFile, 'path' | 'deletionVector'>): string {
+export function fileId({ path, deletionVector }: Pick<DataFile, 'path' | 'deletionVector'>): string {
   return deletionVector === undefined ? path : `${path}\0${deletionVector}`
 }

@@ -1,0 +1,188 @@
+import { memberOf, membersOf, type Fields } from '../../model/fields.ts'
+import type { Shape } from '../../formats/parquet/nested-writer.ts'
+import { actionsOf } from './log-actions.ts'
+import { fileId } from './table-state.ts'
+
+const DAY_MS = 86_400_000
+const FEATURES_READER = 3
+const FEATURES_WRITER = 7
+
+const VECTOR: Shape = {
+  kind: 'struct',
+  name: 'deletionVector',
+  members: [
+    { kind: 'text', name: 'storageType' },
+    { kind: 'text', name: 'pathOrInlineDv' },
+    { kind: 'int', name: 'offset' },
+    { kind: 'int', name: 'sizeInBytes' },
+    { kind: 'long', name: 'cardinality' },
+  ],
+}
+
+/** The columns of a checkpoint ("Checkpoint Schema", PROTOCOL.md), without those of features that the sink refuses. */
+export const CHECKPOINT_COLUMNS: readonly Shape[] = [
+  {
+    kind: 'struct',
+    name: 'txn',
+    members: [
+      { kind: 'text', name: 'appId' },
+      { kind: 'long', name: 'version' },
+      { kind: 'long', name: 'lastUpdated' },
+    ],
+  },
+  {
+    kind: 'struct',
+    name: 'add',
+    members: [
+      { kind: 'text', name: 'path' },
+      { kind: 'map', name: 'partitionValues' },
+      { kind: 'long', name: 'size' },
+      { kind: 'long', name: 'modificationTime' },
+      { kind: 'boolean', name: 'dataChange' },
+      { kind: 'map', name: 'tags' },
+      VECTOR,
+      { kind: 'text', name: 'stats' },
+    ],
+  },
+  {
+    kind: 'struct',
+    name: 'remove',
+    members: [
+      { kind: 'text', name: 'path' },
+      { kind: 'long', name: 'deletionTimestamp' },
+      { kind: 'boolean', name: 'dataChange' },
+      { kind: 'boolean', name: 'extendedFileMetadata' },
+      { kind: 'map', name: 'partitionValues' },
+      { kind: 'long', name: 'size' },
+      VECTOR,
+    ],
+  },
+  {
+    kind: 'struct',
+    name: 'metaData',
+    members: [
+      { kind: 'text', name: 'id' },
+      { kind: 'text', name: 'name' },
+      { kind: 'text', name: 'description' },
+      {
+        kind: 'struct',
+        name: 'format',
+        members: [
+          { kind: 'text', name: 'provider' },
+          { kind: 'map', name: 'options' },
+        ],
+      },
+      { kind: 'text', name: 'schemaString' },
+      { kind: 'list', name: 'partitionColumns' },
+      { kind: 'map', name: 'configuration' },
+      { kind: 'long', name: 'createdTime' },
+    ],
+  },
+  {
+    kind: 'struct',
+    name: 'protocol',
+    members: [
+      { kind: 'int', name: 'minReaderVersion' },
+      { kind: 'int', name: 'minWriterVersion' },
+      { kind: 'list', name: 'readerFeatures' },
+      { kind: 'list', name: 'writerFeatures' },
+    ],
+  },
+]
+
+/** All that a table consists of as of one version, each action as it was written ("Action Reconciliation"). */
+export class CheckpointState {
+  #protocol: Fields | undefined
+  #metadata: Fields | undefined
+  readonly #transactions = new Map<string, Fields>()
+  readonly #files = new Map<string, Fields>()
+  readonly #removed = new Map<string, Fields>()
+
+  /** Of actions, oldest first, each an object with one member. Throws DELTA_LOG_INVALID. */
+  apply(action: Fields, where: string): void {
+    for (const parsed of actionsOf(action, where)) {
+      const written = membersOf(memberOf(action, parsed.kind))
+      switch (parsed.kind) {
+        case 'protocol':
+          this.#protocol = written
+          break
+        case 'metaData':
+          this.#metadata = written
+          break
+        case 'txn':
+          this.#transactions.set(parsed.appId, written)
+          break
+        case 'add':
+          this.#files.set(fileId(parsed.file), written)
+          this.#removed.delete(fileId(parsed.file))
+          break
+        case 'remove':
+          this.#files.delete(fileId(parsed))
+          this.#removed.set(fileId(parsed), written)
+      }
+    }
+  }
+
+  get files(): number {
+    return this.#files.size
+  }
+
+  get actions(): number {
+    return this.#files.size + this.#removed.size + this.#transactions.size + 2
+  }
+
+  /** The rows of a checkpoint, without what has expired. Undefined while the log said nothing of protocol or metadata. */
+  rows(now: number): Fields[] | undefined {
+    const [protocol, metadata] = [this.#protocol, this.#metadata]
+    if (protocol === undefined || metadata === undefined) return undefined
+    const setting = (name: string): unknown => memberOf(membersOf(metadata['configuration']), name)
+    const keepsRemoved = intervalMs(setting('delta.deletedFileRetentionDuration'), 7 * DAY_MS)
+    const keepsTransactions = intervalMs(setting('delta.setTransactionRetentionDuration'), Infinity)
+    const isKept = (time: unknown, forMs: number): boolean => typeof time !== 'number' || time > now - forMs
+    return [
+      { protocol: withFeatures(protocol) },
+      { metaData: metadata },
+      ...[...this.#transactions.values()]
+        .filter(({ lastUpdated }) => isKept(lastUpdated, keepsTransactions))
+        .map((txn) => ({ txn })),
+      ...[...this.#files.values()].map((add) => ({ add: { ...add, dataChange: false } })),
+      ...[...this.#removed.values()]
+        .filter(({ deletionTimestamp }) => isKept(deletionTimestamp ?? 0, keepsRemoved))
+        .map((remove) => ({ remove: { ...remove, dataChange: false } })),
+    ]
+  }
+}
+
+/** Lists of features are null in a table of an older protocol, and never null in one of the newest. */
+function withFeatures(protocol: Fields): Fields {
+  const { minReaderVersion, minWriterVersion, readerFeatures, writerFeatures } = protocol
+  return {
+    minReaderVersion,
+    minWriterVersion,
+    readerFeatures: Number(minReaderVersion) >= FEATURES_READER ? (readerFeatures ?? []) : null,
+    writerFeatures: Number(minWriterVersion) >= FEATURES_WRITER ? (writerFeatures ?? []) : null,
+  }
+}
+
+const UNIT_MS: Readonly<Record<string, number>> = {
+  week: 7 * DAY_MS,
+  day: DAY_MS,
+  hour: 3_600_000,
+  minute: 60_000,
+  second: 1000,
+  millisecond: 1,
+}
+
+/** An interval of SQL, `interval 1 week 2 days`; Infinity for one that is written in another way. */
+export function intervalMs(written: unknown, absent: number): number {
+  if (written === undefined) return absent
+  const text = String(written)
+    .trim()
+    .toLowerCase()
+    .replace(/^interval\s+/, '')
+  if (!/^\d+\s+[a-z]+(?:\s+\d+\s+[a-z]+)*$/.test(text)) return Infinity
+  return [...text.matchAll(/(\d+)\s+([a-z]+?)s?(?=\s|$)/g)].reduce(
+    (sum, [, count, unit]) => sum + Number(count) * (memberOf(UNIT_MS, unit ?? '') ?? Infinity),
+    0,
+  )
+}
