@@ -1,7 +1,7 @@
 import { columnType, type ColumnType } from '../../formats/parquet/column-type.ts'
 import { bool, struct } from '../../formats/parquet/thrift-writer.ts'
 import { MillraceError } from '../../model/errors.ts'
-import { isFieldName, namedField, type Field, type Schema } from '../../model/schema.ts'
+import { fieldsOf, isFieldName, namedField, type Field, type Schema } from '../../model/schema.ts'
 import { parseValueType } from '../../model/value-type.ts'
 import type { TableColumn } from './table-schema.ts'
 
@@ -12,6 +12,7 @@ import type { TableColumn } from './table-schema.ts'
 export interface CopiedColumns {
   /** The columns that files have, which are all but those of partitions. */
   readonly schema: Schema
+  /** In the order of the partitions of the table. */
   readonly partitions: Schema
   /** By the name of a column, how Parquet holds it where that does not follow from its field here. */
   readonly types: ReadonlyMap<string, ColumnType>
@@ -42,16 +43,18 @@ export function copiedColumns(
   const types = new Map<string, ColumnType>()
   const times = new Set<string>()
   const fields: Field[] = []
-  const partitions: Field[] = []
   for (const column of columns) {
-    const field = fieldOfColumn(table, column)
-    if (partitionColumns.includes(column.name)) partitions.push(field)
-    else fields.push(field)
+    fields.push(fieldOfColumn(table, column))
     const held = heldAs(column.type)
     if (held !== undefined) types.set(column.name, held)
     if (column.type.startsWith('timestamp')) times.add(column.name)
   }
-  return { schema: { fields }, partitions: { fields: partitions }, types, times }
+  return {
+    schema: { fields: fields.filter(({ name }) => !partitionColumns.includes(name)) },
+    partitions: { fields: fieldsOf({ fields }, partitionColumns) },
+    types,
+    times,
+  }
 }
 
 function fieldOfColumn(table: string, { name, type, nullable }: TableColumn): Field {

@@ -33,10 +33,10 @@ export interface CopiedFiles {
  */
 export async function copyFiles(
   { files, compression, put, newName, now, breathe }: FileCopiesOptions,
-  { schema, types, times }: CopiedColumns,
+  { schema, partitions, types, times }: CopiedColumns,
   { partition, paths, stays }: CopiedFiles,
 ): Promise<NewFile[]> {
-  const values = [...partition]
+  const values = partitions.fields.map(({ name }) => [name, partition.get(name) ?? null] as const)
   const folder = values.map(([name, value]) => partitionFolder(name, value)).join('')
   const parts = new TableParts({
     put,
