@@ -126,17 +126,13 @@ describe.skipIf(pythonBedMissing() !== undefined)('a Delta table whose rows Mill
     const schema = schemaOf({ id: 'long', name: 'string?' })
     const writers = [await opened(schema, {}, 'job-1'), await opened(schema, {}, 'job-2')]
     const appended = runPython('write_delta.py', [table, 'appendEach=1000+30'])
-    await Promise.all(
-      writers.map(async (writer, n) => {
-        for (let round = 1; round <= 40; round++)
-          await checkpoint(
-            writer,
-            round,
-            Array.from({ length: 10 }, (_, id) => ({ id, name: `${n} ${round}` })),
-          )
-      }),
-    )
-    await appended
+    const replaced = writers.map(async (writer, n) => {
+      for (let round = 1; round <= 40; round++) {
+        const some = Array.from({ length: 10 }, (_, id) => ({ id, name: `${n} ${round}` }))
+        await checkpoint(writer, round, some)
+      }
+    })
+    await Promise.all([appended, ...replaced])
     const { rows } = await readByDeltaRs(table)
     const ours = rows.filter(({ id }) => Number(id) < 1000)
     expect(ours.map(({ id }) => Number(id)).sort((a, b) => a - b)).toEqual(Array.from({ length: 10 }, (_, id) => id))
