@@ -359,6 +359,7 @@ test('when a commit is repeated after later rows of others, it changes nothing',
   await checkpoint(await opened({ jobUid: 'job-2' }), 1, set(1, 'a'))
   await writer.commit(committables)
   expect(await found()).toEqual(['1=a'])
+  expect(deltaActions(table())).toHaveLength(3)
 })
 
 test('when the mode of the job is changed, what the mode before had prepared is committed as it was meant', async () => {
