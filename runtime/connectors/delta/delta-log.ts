@@ -133,9 +133,16 @@ export class DeltaLog {
 
   async #beginning(): Promise<StateBuilder> {
     const pointer = await this.#files.read(LAST_CHECKPOINT)
-    return this.#beginningAt(
-      pointer === undefined ? undefined : parsePointer(pointer, `${LAST_CHECKPOINT} of ${this.#files.name}`),
-    )
+    const named = pointer === undefined ? undefined : parsePointer(pointer, `${LAST_CHECKPOINT} of ${this.#files.name}`)
+    if (named !== undefined && (await this.#isThere(named))) return this.#beginningAt(named)
+    return this.#beginningAt(lastCheckpoint(await this.#files.namesIn(LOG), Infinity))
+  }
+
+  /** The pointer is a hint: it may be older than the cleaning of the log, or name a checkpoint of another form. */
+  async #isThere({ version, parts }: Checkpoint): Promise<boolean> {
+    for (const path of checkpointPaths(version, parts))
+      if ((await this.#files.sizeBytes(path)) === undefined) return false
+    return true
   }
 
   async #beginningAt(checkpoint: Checkpoint | undefined): Promise<StateBuilder> {
@@ -163,7 +170,10 @@ export class DeltaLog {
     const [first] = versions
     if (first === undefined) return 'no table'
     if (`${LOG}/${first}` === logPath(0)) return 'version 0'
-    throw invalidLog(`the log of ${this.#files.name}`, `it has ${first}, but neither version 0 nor a _last_checkpoint`)
+    throw invalidLog(
+      `the log of ${this.#files.name}`,
+      `it has ${first}, but neither version 0 nor a checkpoint that can be read`,
+    )
   }
 }
 

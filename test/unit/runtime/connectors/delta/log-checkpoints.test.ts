@@ -179,6 +179,18 @@ test('when there is a newer pointer, a late checkpoint leaves it', async () => {
   expect(pointer()).toEqual({ version: 10, size: 1 })
 })
 
+test.each([
+  ['names a checkpoint that is not there', '{"version":15,"size":1}'],
+  ['is missing', undefined],
+])('when the pointer %s, the newest checkpoint in the folder is read', async (_, text) => {
+  await commit(await opened({}), 1, 12, row)
+  const whole = await readTable()
+  forgetBefore(10)
+  rmSync(join(log(), '_last_checkpoint'))
+  if (text !== undefined) writeFileSync(join(log(), '_last_checkpoint'), text)
+  expect(await readTable()).toEqual(whole)
+})
+
 test.each<[unknown, number]>([
   [undefined, 5],
   ['interval 1 week', 604_800_000],
