@@ -75,8 +75,10 @@ export class TableUpserts {
       for (const file of deletes) await this.#addKeys(touched, generation, deletedKeys, file)
     }
     const added: NewFile[] = []
-    for (const [generation, { files }] of missing.entries())
-      for (const file of files) added.push(...(await this.#newest(touched, generation, file, columns, keys)))
+    for (const [generation, { files }] of missing.entries()) {
+      if (generation === missing.length - 1) added.push(...files)
+      else for (const file of files) added.push(...(await this.#stillNewest(touched, generation, file, columns, keys)))
+    }
     return { added, plan: new UpsertPlan(this.#options, touched) }
   }
 
@@ -87,7 +89,7 @@ export class TableUpserts {
   }
 
   /** The file, or a copy without the rows that a newer generation replaces. */
-  async #newest(
+  async #stillNewest(
     touched: TouchedKeys,
     generation: number,
     file: NewFile,
