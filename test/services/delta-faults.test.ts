@@ -1,13 +1,11 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
-import { LocalJob } from '../../cli/local-job.ts'
-import { builtinConnectors } from '../../runtime/builtin-connectors.ts'
+import type { LocalJob } from '../../cli/local-job.ts'
 import type { JobReport } from '../../runtime/control/job-report.ts'
-import { planJob } from '../../runtime/front/planned-job.ts'
-import { subtasksOf } from '../../runtime/plan/chaining.ts'
 import { pythonBedMissing, runPython } from '../harness/beds/python-bed.ts'
 import { deltaActions } from '../harness/delta-table.ts'
+import { startFolderJob } from '../harness/folder-job.ts'
 import { JobFolder } from '../harness/job-folder.ts'
 import { until } from '../harness/until.ts'
 
@@ -53,20 +51,8 @@ describe.skipIf(pythonBedMissing() !== undefined)('a job that writes a Delta tab
       folder.delete()
     })
     const table = join(folder.path, 'table')
-    const job = new LocalJob({
-      name: 'bids',
-      uid: 'local',
-      token: 'token',
-      store: folder.store,
-      baseDir: folder.path,
-      logLevel: 'silent',
-    })
+    const { job, handOver } = await startFolderJob(folder)
     cleanups.push(() => job.close())
-    const handOver = async (revision: string, spec: object): Promise<void> => {
-      job.addWorkers(subtasksOf(planJob(spec, builtinConnectors).plan))
-      await job.setTarget({ revision, spec, desiredState: 'running' })
-    }
-    await job.start([])
     const known = new Set<string>()
     for (let kill = 1; kill <= KILLS; kill++) {
       if (kill % 3 === 1) await handOver(`${kill}`, jobOver(folder, 1 + (kill % 2) + (kill % 3), '150/s'))

@@ -2,19 +2,16 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { LocalJob } from '../../cli/local-job.ts'
-import { builtinConnectors } from '../../runtime/builtin-connectors.ts'
 import { connector } from '../../runtime/connectors/delta/connector.ts'
 import type { SinkWriter } from '../../runtime/connectors/sink.ts'
 import type { JobReport } from '../../runtime/control/job-report.ts'
-import { planJob } from '../../runtime/front/planned-job.ts'
 import { RowBatch } from '../../runtime/memory/batch.ts'
 import type { Row, Schema } from '../../runtime/model/schema.ts'
-import { subtasksOf } from '../../runtime/plan/chaining.ts'
 import { pythonBedMissing, runPython } from '../harness/beds/python-bed.ts'
 import { runSpark, sparkBedMissing } from '../harness/beds/spark-bed.ts'
 import { deltaSinkContext } from '../harness/delta-table.ts'
 import { schemaOf } from '../harness/formats.ts'
+import { startFolderJob } from '../harness/folder-job.ts'
 import { JobFolder } from '../harness/job-folder.ts'
 import { until } from '../harness/until.ts'
 
@@ -147,20 +144,8 @@ describe.skipIf(pythonBedMissing() !== undefined)('a Delta table whose rows Mill
       input.delete()
     })
     const table = join(input.path, 'table')
-    const job = new LocalJob({
-      name: 'bids',
-      uid: 'local',
-      token: 'token',
-      store: input.store,
-      baseDir: input.path,
-      logLevel: 'silent',
-    })
+    const { job, handOver } = await startFolderJob(input)
     cleanups.push(() => job.close())
-    const handOver = async (revision: string, spec: object): Promise<void> => {
-      job.addWorkers(subtasksOf(planJob(spec, builtinConnectors).plan))
-      await job.setTarget({ revision, spec, desiredState: 'running' })
-    }
-    await job.start([])
     for (let kill = 1; kill <= KILLS; kill++) {
       const before = versionsOf(table)
       if (kill % 3 === 1) await handOver(`${kill}`, totalsJob(input, 1 + (kill % 2), '150/s'))

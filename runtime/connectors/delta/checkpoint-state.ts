@@ -1,94 +1,10 @@
 import { memberOf, membersOf, type Fields } from '../../model/fields.ts'
-import type { Shape } from '../../formats/parquet/nested-writer.ts'
 import { actionsOf } from './log-actions.ts'
 import { fileId } from './table-state.ts'
 
 const DAY_MS = 86_400_000
 const FEATURES_READER = 3
 const FEATURES_WRITER = 7
-
-const VECTOR: Shape = {
-  kind: 'struct',
-  name: 'deletionVector',
-  members: [
-    { kind: 'text', name: 'storageType' },
-    { kind: 'text', name: 'pathOrInlineDv' },
-    { kind: 'int', name: 'offset' },
-    { kind: 'int', name: 'sizeInBytes' },
-    { kind: 'long', name: 'cardinality' },
-  ],
-}
-
-/** The columns of a checkpoint ("Checkpoint Schema", PROTOCOL.md), without those of features that the sink refuses. */
-export const CHECKPOINT_COLUMNS: readonly Shape[] = [
-  {
-    kind: 'struct',
-    name: 'txn',
-    members: [
-      { kind: 'text', name: 'appId' },
-      { kind: 'long', name: 'version' },
-      { kind: 'long', name: 'lastUpdated' },
-    ],
-  },
-  {
-    kind: 'struct',
-    name: 'add',
-    members: [
-      { kind: 'text', name: 'path' },
-      { kind: 'map', name: 'partitionValues' },
-      { kind: 'long', name: 'size' },
-      { kind: 'long', name: 'modificationTime' },
-      { kind: 'boolean', name: 'dataChange' },
-      { kind: 'map', name: 'tags' },
-      VECTOR,
-      { kind: 'text', name: 'stats' },
-    ],
-  },
-  {
-    kind: 'struct',
-    name: 'remove',
-    members: [
-      { kind: 'text', name: 'path' },
-      { kind: 'long', name: 'deletionTimestamp' },
-      { kind: 'boolean', name: 'dataChange' },
-      { kind: 'boolean', name: 'extendedFileMetadata' },
-      { kind: 'map', name: 'partitionValues' },
-      { kind: 'long', name: 'size' },
-      VECTOR,
-    ],
-  },
-  {
-    kind: 'struct',
-    name: 'metaData',
-    members: [
-      { kind: 'text', name: 'id' },
-      { kind: 'text', name: 'name' },
-      { kind: 'text', name: 'description' },
-      {
-        kind: 'struct',
-        name: 'format',
-        members: [
-          { kind: 'text', name: 'provider' },
-          { kind: 'map', name: 'options' },
-        ],
-      },
-      { kind: 'text', name: 'schemaString' },
-      { kind: 'list', name: 'partitionColumns' },
-      { kind: 'map', name: 'configuration' },
-      { kind: 'long', name: 'createdTime' },
-    ],
-  },
-  {
-    kind: 'struct',
-    name: 'protocol',
-    members: [
-      { kind: 'int', name: 'minReaderVersion' },
-      { kind: 'int', name: 'minWriterVersion' },
-      { kind: 'list', name: 'readerFeatures' },
-      { kind: 'list', name: 'writerFeatures' },
-    ],
-  },
-]
 
 /** All that a table consists of as of one version, each action as it was written ("Action Reconciliation"). */
 export class CheckpointState {

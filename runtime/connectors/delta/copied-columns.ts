@@ -22,12 +22,13 @@ export interface CopiedColumns {
 
 const DIGITS: Omit<Field, 'name' | 'nullable'> = { type: 'string', logical: { kind: 'bigint' } }
 const TIMESTAMP = columnType({ name: '', type: 'timestamp', nullable: true }, 'text')
-/** Fields 5, 6 and 8 of LogicalType and ConvertedType of parquet.thrift: 16-bit and 8-bit integers, and local times. */
-const SMALL_INTEGERS: Readonly<Record<string, ColumnType>> = {
-  integer: { physical: 'INT32' },
-  short: { physical: 'INT32', converted: 16 },
-  byte: { physical: 'INT32', converted: 15 },
-}
+/** ConvertedType of parquet.thrift. */
+const SMALL_INTEGERS: ReadonlyMap<string, ColumnType> = new Map([
+  ['integer', { physical: 'INT32' }],
+  ['short', { physical: 'INT32', converted: 16 }],
+  ['byte', { physical: 'INT32', converted: 15 }],
+])
+/** LogicalType of parquet.thrift: a timestamp of no zone, in microseconds. */
 const LOCAL_TIMESTAMP: ColumnType = {
   physical: 'INT64',
   logical: struct([8, struct([1, bool(false)], [2, struct([2, struct()])])]),
@@ -86,6 +87,6 @@ function heldAs(type: string): ColumnType | undefined {
     case 'timestamp_ntz':
       return LOCAL_TIMESTAMP
     default:
-      return SMALL_INTEGERS[type]
+      return SMALL_INTEGERS.get(type)
   }
 }

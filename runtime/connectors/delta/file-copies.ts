@@ -1,7 +1,6 @@
 import type { ParquetCompression } from '../../formats/parquet/packed-page.ts'
 import { RowBatch } from '../../memory/batch.ts'
 import { MillraceError } from '../../model/errors.ts'
-import type { Row } from '../../model/schema.ts'
 import type { NewFile } from './committable.ts'
 import type { CopiedColumns } from './copied-columns.ts'
 import type { PartitionValues } from './key-columns.ts'
@@ -20,21 +19,21 @@ export interface FileCopiesOptions {
   breathe(): Promise<void>
 }
 
-/** Files of one partition, of each of which some rows stay. */
-export interface CopiedFiles {
-  readonly partition: PartitionValues
-  readonly paths: readonly string[]
-  stays(path: string, row: Row): boolean
+/** A file and the numbers of the rows that do not stay. */
+export interface CopiedFile {
+  readonly path: string
+  readonly replaced: ReadonlySet<number>
 }
 
 /**
- * Writes the rows that stay into new files of the same partition, as few as there have to be. Rejects with
+ * Writes the rows that stay of files of one partition into new files, as few as there have to be. Rejects with
  * DELTA_COPY_INEXACT for a value that would not be the same in the copy.
  */
 export async function copyFiles(
   { files, compression, put, newName, now, breathe }: FileCopiesOptions,
   { schema, partitions, types, times }: CopiedColumns,
-  { partition, paths, stays }: CopiedFiles,
+  partition: PartitionValues,
+  copied: readonly CopiedFile[],
 ): Promise<NewFile[]> {
   const values = partitions.fields.map(({ name }) => [name, partition.get(name) ?? null] as const)
   const folder = values.map(([name, value]) => partitionFolder(name, value)).join('')
@@ -48,10 +47,13 @@ export async function copyFiles(
     newName: () => `${folder}${newName()}`,
     now,
   })
-  for (const path of paths) {
+  for (const { path, replaced } of copied) {
+    let first = 0
     try {
-      for await (const rows of tableRows(files, path, { schema, timestamps: 'microseconds', breathe }))
-        await parts.add(new RowBatch(rows.filter((row) => stays(path, row))))
+      for await (const rows of tableRows(files, path, { schema, timestamps: 'microseconds', breathe })) {
+        await parts.add(new RowBatch(rows.filter((_, index) => !replaced.has(first + index))))
+        first += rows.length
+      }
     } catch (error) {
       throw inexact(error, files.name, path)
     }

@@ -1,7 +1,7 @@
 import { nestedParquet } from '../../formats/parquet/nested-writer.ts'
 import type { ParquetCompression } from '../../formats/parquet/packed-page.ts'
 import { MillraceError } from '../../model/errors.ts'
-import { CHECKPOINT_COLUMNS } from './checkpoint-state.ts'
+import { CHECKPOINT_COLUMNS } from './checkpoint-columns.ts'
 import { DeltaLog } from './delta-log.ts'
 import type { TableMetadata } from './log-actions.ts'
 import type { TableFiles } from './table-files.ts'

@@ -9,8 +9,9 @@ import {
 } from './committable.ts'
 import { copiedColumns, type CopiedColumns } from './copied-columns.ts'
 import { copyFiles, type FileCopiesOptions } from './file-copies.ts'
-import { checkKey, KeyColumns, type PartitionValues } from './key-columns.ts'
+import { checkKey, KeyColumns } from './key-columns.ts'
 import type { DataFile, WrittenAction } from './log-actions.ts'
+import { replacedRows } from './replaced-rows.ts'
 import type { SinkTable } from './sink-table.ts'
 import { checkFile } from './file-rows.ts'
 import { checkReplaceable } from './table-protocol.ts'
@@ -84,7 +85,9 @@ export class TableUpserts {
 
   async #addKeys(touched: TouchedKeys, generation: number, keys: KeyColumns, file: NewFile): Promise<void> {
     const partition = new Map(file.partition)
-    for await (const rows of this.#keyRows(file, keys))
+    const { files, breathe } = this.#options
+    const about = { schema: keys.schema, timestamps: 'microseconds', breathe } as const
+    for await (const rows of tableRows(files, file.path, about))
       for (const row of rows) touched.add(generation, keys.valuesOf(partition, row))
   }
 
@@ -96,18 +99,11 @@ export class TableUpserts {
     columns: CopiedColumns,
     keys: KeyColumns,
   ): Promise<readonly NewFile[]> {
-    const partition: PartitionValues = new Map(file.partition)
-    const isReplaced = (row: object): boolean =>
-      touched.replaces(generation, keys.valuesOf(partition, row as Readonly<Record<string, unknown>>))
-    let isTouched = false
-    for await (const rows of this.#keyRows(file, keys)) isTouched ||= rows.some(isReplaced)
-    if (!isTouched) return [file]
-    return copyFiles(this.#options, columns, { partition, paths: [file.path], stays: (_, row) => !isReplaced(row) })
-  }
-
-  #keyRows({ path }: NewFile, { schema }: KeyColumns): ReturnType<typeof tableRows> {
-    const { files, breathe } = this.#options
-    return tableRows(files, path, { schema, timestamps: 'microseconds', breathe })
+    const { path } = file
+    const partitionValues = new Map(file.partition)
+    const { replaced } = await replacedRows(this.#options, touched, { path, partitionValues, generation }, keys)
+    if (replaced.size === 0) return [file]
+    return copyFiles(this.#options, columns, partitionValues, [{ path, replaced }])
   }
 
   /** An attempt that was replaced must not put its older rows over those of the newer one. */

@@ -1,4 +1,4 @@
-import { membersOf } from '../../model/fields.ts'
+import { memberOf, membersOf, type Fields } from '../../model/fields.ts'
 import { daysOf } from '../../model/logical-values.ts'
 import type { Field } from '../../model/schema.ts'
 import type { CopiedColumns } from './copied-columns.ts'
@@ -51,7 +51,7 @@ export class TouchedKeys {
     const { minValues, maxValues } = statistics(stats)
     return this.#columns.fields.every((field, place) => {
       if (this.#columns.partitions.includes(field)) return this.#hasPartition(field, place, partitionValues)
-      return ordered[place]?.hasBetween(minValues[field.name], maxValues[field.name]) ?? true
+      return ordered[place]?.hasBetween(memberOf(minValues, field.name), memberOf(maxValues, field.name)) ?? true
     })
   }
 
@@ -141,7 +141,7 @@ function microsecondsOf(bound: unknown): readonly [bigint, bigint] | undefined {
   return Number.isNaN(ms) ? undefined : [BigInt(ms) * 1000n, BigInt(ms) * 1000n + 999n]
 }
 
-function statistics(text: string | undefined): { minValues: Bounds; maxValues: Bounds } {
+function statistics(text: string | undefined): { minValues: Fields; maxValues: Fields } {
   try {
     const { minValues, maxValues } = membersOf(text === undefined ? {} : JSON.parse(text))
     return { minValues: membersOf(minValues), maxValues: membersOf(maxValues) }
@@ -150,5 +150,3 @@ function statistics(text: string | undefined): { minValues: Bounds; maxValues: B
     throw error
   }
 }
-
-type Bounds = Readonly<Record<string, unknown>>

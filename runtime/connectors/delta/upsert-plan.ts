@@ -2,9 +2,9 @@ import type { NewFile } from './committable.ts'
 import type { CopiedColumns } from './copied-columns.ts'
 import { copyFiles, type FileCopiesOptions } from './file-copies.ts'
 import { checkFile } from './file-rows.ts'
-import type { KeyColumns, PartitionValues } from './key-columns.ts'
+import type { KeyColumns } from './key-columns.ts'
 import type { DataFile } from './log-actions.ts'
-import { tableRows } from './table-rows.ts'
+import { replacedRows, type ReplacedRows } from './replaced-rows.ts'
 import type { TableState } from './table-state.ts'
 import { IN_TABLE, type TouchedKeys } from './touched-keys.ts'
 
@@ -14,11 +14,9 @@ interface Rewrite {
   readonly copies: readonly NewFile[]
 }
 
-/** A file of the table with as many rows that have a touched key. */
 interface TouchedFile {
   readonly file: DataFile
-  readonly touched: number
-  readonly rows: number
+  readonly rows: ReplacedRows
 }
 
 /** What a version takes out of the table, and the copies of what stays. */
@@ -55,36 +53,26 @@ export class UpsertPlan {
       if (touched === undefined) this.#untouched.add(file)
       else found.push(touched)
     }
-    for (const group of byPartition(found)) this.#rewrites.push(await this.#rewrite(group, columns, keys))
+    for (const group of byPartition(found)) this.#rewrites.push(await this.#rewrite(group, columns))
     return {
       removed: this.#rewrites.flatMap(({ sources }) => sources),
       copies: this.#rewrites.flatMap(({ copies }) => copies),
     }
   }
 
-  /** Reads the columns of the key only. Undefined when no row has a touched key. */
+  /** Undefined when no row has a touched key. */
   async #lookInto(file: DataFile, keys: KeyColumns): Promise<TouchedFile | undefined> {
-    const { files, breathe } = this.#copying
-    checkFile(files.name, file)
-    let touched = 0
-    let count = 0
-    const about = { schema: keys.schema, timestamps: 'microseconds', breathe } as const
-    for await (const rows of tableRows(files, file.path, about)) {
-      count += rows.length
-      for (const row of rows) if (this.#touched.replaces(IN_TABLE, keys.valuesOf(file.partitionValues, row))) touched++
-    }
-    return touched === 0 ? undefined : { file, touched, rows: count }
+    checkFile(this.#copying.files.name, file)
+    const rows = await replacedRows(this.#copying, this.#touched, { ...file, generation: IN_TABLE }, keys)
+    return rows.replaced.size === 0 ? undefined : { file, rows }
   }
 
-  async #rewrite(found: readonly TouchedFile[], columns: CopiedColumns, keys: KeyColumns): Promise<Rewrite> {
+  async #rewrite(found: readonly TouchedFile[], columns: CopiedColumns): Promise<Rewrite> {
     const sources = found.map(({ file }) => file)
-    const partition: PartitionValues = sources[0]?.partitionValues ?? new Map()
-    const paths = found.filter(({ touched, rows }) => touched < rows).map(({ file }) => file.path)
-    const copies = await copyFiles(this.#copying, columns, {
-      partition,
-      paths,
-      stays: (_, row) => !this.#touched.replaces(IN_TABLE, keys.valuesOf(partition, row)),
-    })
+    const copied = found
+      .filter(({ rows: { replaced, count } }) => replaced.size < count)
+      .map(({ file: { path }, rows: { replaced } }) => ({ path, replaced }))
+    const copies = await copyFiles(this.#copying, columns, sources[0]?.partitionValues ?? new Map(), copied)
     return { sources, copies }
   }
 }
