@@ -386,6 +386,21 @@ test('when the keys of a checkpointed deletion are gone, the restore fails loudl
   expect(await found()).toEqual(['1=a'])
 })
 
+test.each<[string, (text: string) => string]>([
+  ['a key that is none', (text) => text.replace('"key":["id"]', '"key":"id"')],
+  ['an empty key', (text) => text.replace('"key":["id"]', '"key":[]')],
+  ['keys of another sink', (text) => text.replace(/"deletes":\[\{"path":"part/, '"deletes":[{"path":"theirs')],
+])('when a savepoint asks to commit %s, it is refused and nothing is committed', async (_, change) => {
+  const writer = await opened()
+  await checkpoint(writer, 1, set(1, 'a'))
+  await writer.write(new RowBatch([remove(1)]))
+  const text = JSON.stringify(await writer.prepareCommit(2))
+  expect(change(text)).not.toBe(text)
+  const recovered = JSON.parse(change(text)) as Committable[]
+  await expect(opened({ attempt: 2, recovered })).rejects.toMatchObject({ code: 'COMMITTABLE_INVALID' })
+  expect(await found()).toEqual(['1=a'])
+})
+
 test('when a row has no key, it is refused', async () => {
   const writer = await opened()
   await expect(writer.write(new RowBatch([{ id: null, value: 'a', gone: false }]))).rejects.toMatchObject({
