@@ -45,6 +45,19 @@ export async function liveDeltaRows(table: string, schema: Schema): Promise<Row[
   return rows
 }
 
+/** Files that are written and that no version names, yet or ever. */
+export function unnamedFiles(table: string): string[] {
+  if (!existsSync(table)) return []
+  const named = new Set(
+    deltaActions(table)
+      .flat()
+      .map(({ add }) => add?.['path']),
+  )
+  return readdirSync(table, { recursive: true, encoding: 'utf8' }).filter(
+    (path) => path.endsWith('.parquet') && !path.includes('/.') && !named.has(path),
+  )
+}
+
 /** A sink's context whose job lies in the folder. */
 export function deltaSinkContext(baseDir: string, schema: Schema): Omit<SinkContext, 'slot' | 'attempt'> {
   return {

@@ -1,10 +1,9 @@
-import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { LocalJob } from '../../cli/local-job.ts'
 import type { JobReport } from '../../runtime/control/job-report.ts'
 import { pythonBedMissing, runPython } from '../harness/beds/python-bed.ts'
-import { deltaActions } from '../harness/delta-table.ts'
+import { unnamedFiles } from '../harness/delta-table.ts'
 import { startFolderJob } from '../harness/folder-job.ts'
 import { JobFolder } from '../harness/job-folder.ts'
 import { until } from '../harness/until.ts'
@@ -21,19 +20,6 @@ function jobOver(folder: JobFolder, replicas: number, rate?: string): object {
   const spec = folder.spec(replicas, { interval: '100ms', ...(rate === undefined ? {} : { rate }) })
   const sink = { delta: { path: join(folder.path, 'table'), partitionBy: 'channel' } }
   return { ...spec, graph: [spec.graph[0], { id: 'out', from: 'bids', sink }] }
-}
-
-/** Files that are written and that no version names yet. */
-function uncommitted(table: string): string[] {
-  if (!existsSync(table)) return []
-  const named = new Set(
-    deltaActions(table)
-      .flat()
-      .map(({ add }) => add?.['path']),
-  )
-  return readdirSync(table, { recursive: true, encoding: 'utf8' }).filter(
-    (path) => path.endsWith('.parquet') && !path.includes('/.') && !named.has(path),
-  )
 }
 
 function reportWith(job: LocalJob, what: string, matches: (report: JobReport) => boolean): Promise<JobReport> {
@@ -57,10 +43,10 @@ describe.skipIf(pythonBedMissing() !== undefined)('a job that writes a Delta tab
     for (let kill = 1; kill <= KILLS; kill++) {
       if (kill % 3 === 1) await handOver(`${kill}`, jobOver(folder, 1 + (kill % 2) + (kill % 3), '150/s'))
       await until(`kill ${kill}: files wait for their commit`, () =>
-        uncommitted(table).some((path) => !known.has(path)) ? true : undefined,
+        unnamedFiles(table).some((path) => !known.has(path)) ? true : undefined,
       )
       for (const [name, child] of job.processes) if (name !== 'coordinator' || kill % 4 === 0) child.kill('SIGKILL')
-      for (const path of uncommitted(table)) known.add(path)
+      for (const path of unnamedFiles(table)) known.add(path)
     }
     await handOver('fast', jobOver(folder, 2))
     await reportWith(job, 'finished', ({ phase, targetRevision }) => phase === 'finished' && targetRevision === 'fast')
