@@ -29,6 +29,35 @@ export async function deltaRows(table: string, schema: Schema): Promise<Row[]> {
   return rows
 }
 
+/** The rows of the newest version, with the values of their partitions as the log has them. */
+export async function liveDeltaRows(table: string, schema: Schema): Promise<Row[]> {
+  const live = new Map<string, Record<string, unknown>>()
+  for (const actions of deltaActions(table)) {
+    for (const { remove } of actions) if (remove !== undefined) live.delete(String(remove['path']))
+    for (const { add } of actions) if (add !== undefined) live.set(String(add['path']), add)
+  }
+  const rows: Row[] = []
+  for (const [path, { partitionValues }] of live) {
+    const values = partitionValues as Record<string, unknown>
+    const fields = schema.fields.filter(({ name }) => !Object.hasOwn(values, name))
+    for (const row of await readParquet(join(table, path), { fields })) rows.push({ ...row, ...values })
+  }
+  return rows
+}
+
+/** Files that are written and that no version names, yet or ever. */
+export function unnamedFiles(table: string): string[] {
+  if (!existsSync(table)) return []
+  const named = new Set(
+    deltaActions(table)
+      .flat()
+      .map(({ add }) => add?.['path']),
+  )
+  return readdirSync(table, { recursive: true, encoding: 'utf8' }).filter(
+    (path) => path.endsWith('.parquet') && !path.includes('/.') && !named.has(path),
+  )
+}
+
 /** A sink's context whose job lies in the folder. */
 export function deltaSinkContext(baseDir: string, schema: Schema): Omit<SinkContext, 'slot' | 'attempt'> {
   return {

@@ -1,13 +1,10 @@
-import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
-import { LocalJob } from '../../cli/local-job.ts'
-import { builtinConnectors } from '../../runtime/builtin-connectors.ts'
+import type { LocalJob } from '../../cli/local-job.ts'
 import type { JobReport } from '../../runtime/control/job-report.ts'
-import { planJob } from '../../runtime/front/planned-job.ts'
-import { subtasksOf } from '../../runtime/plan/chaining.ts'
 import { pythonBedMissing, runPython } from '../harness/beds/python-bed.ts'
-import { deltaActions } from '../harness/delta-table.ts'
+import { unnamedFiles } from '../harness/delta-table.ts'
+import { startFolderJob } from '../harness/folder-job.ts'
 import { JobFolder } from '../harness/job-folder.ts'
 import { until } from '../harness/until.ts'
 
@@ -25,19 +22,6 @@ function jobOver(folder: JobFolder, replicas: number, rate?: string): object {
   return { ...spec, graph: [spec.graph[0], { id: 'out', from: 'bids', sink }] }
 }
 
-/** Files that are written and that no version names yet. */
-function uncommitted(table: string): string[] {
-  if (!existsSync(table)) return []
-  const named = new Set(
-    deltaActions(table)
-      .flat()
-      .map(({ add }) => add?.['path']),
-  )
-  return readdirSync(table, { recursive: true, encoding: 'utf8' }).filter(
-    (path) => path.endsWith('.parquet') && !path.includes('/.') && !named.has(path),
-  )
-}
-
 function reportWith(job: LocalJob, what: string, matches: (report: JobReport) => boolean): Promise<JobReport> {
   return until(`the job is ${what}`, async () => {
     const report = await job.report()
@@ -53,28 +37,16 @@ describe.skipIf(pythonBedMissing() !== undefined)('a job that writes a Delta tab
       folder.delete()
     })
     const table = join(folder.path, 'table')
-    const job = new LocalJob({
-      name: 'bids',
-      uid: 'local',
-      token: 'token',
-      store: folder.store,
-      baseDir: folder.path,
-      logLevel: 'silent',
-    })
+    const { job, handOver } = await startFolderJob(folder)
     cleanups.push(() => job.close())
-    const handOver = async (revision: string, spec: object): Promise<void> => {
-      job.addWorkers(subtasksOf(planJob(spec, builtinConnectors).plan))
-      await job.setTarget({ revision, spec, desiredState: 'running' })
-    }
-    await job.start([])
     const known = new Set<string>()
     for (let kill = 1; kill <= KILLS; kill++) {
       if (kill % 3 === 1) await handOver(`${kill}`, jobOver(folder, 1 + (kill % 2) + (kill % 3), '150/s'))
       await until(`kill ${kill}: files wait for their commit`, () =>
-        uncommitted(table).some((path) => !known.has(path)) ? true : undefined,
+        unnamedFiles(table).some((path) => !known.has(path)) ? true : undefined,
       )
       for (const [name, child] of job.processes) if (name !== 'coordinator' || kill % 4 === 0) child.kill('SIGKILL')
-      for (const path of uncommitted(table)) known.add(path)
+      for (const path of unnamedFiles(table)) known.add(path)
     }
     await handOver('fast', jobOver(folder, 2))
     await reportWith(job, 'finished', ({ phase, targetRevision }) => phase === 'finished' && targetRevision === 'fast')

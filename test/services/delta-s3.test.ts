@@ -48,21 +48,22 @@ describe.skipIf(why !== undefined)(`a Delta table in S3${why === undefined ? '' 
   })
   const path = (): string => `s3://one/table?endpoint=${encodeURIComponent(s3.endpoint)}`
 
-  async function opened(slot: number): Promise<SinkWriter> {
+  async function opened(slot: number, { schema = SCHEMA, options = {} } = {}): Promise<SinkWriter> {
     const context = {
-      ...deltaSinkContext(dir, SCHEMA),
+      ...deltaSinkContext(dir, schema),
+      jobUid: `job-${slot}`,
       ports: ports(),
       slot,
       attempt: 1,
       reportTrouble: () => undefined,
     }
-    const writer = connector.sink({ path: path() }).writer(context)
+    const writer = connector.sink({ path: path(), ...options }).writer(context)
     await writer.open([])
     return writer
   }
 
   test('when four writers race, and the server is killed in between, delta-rs and the source read every row once', async () => {
-    const writers = await Promise.all([0, 1, 2, 3].map(opened))
+    const writers = await Promise.all([0, 1, 2, 3].map((slot) => opened(slot)))
     const race = async (writer: SinkWriter, slot: number): Promise<void> => {
       for (let checkpoint = 1; checkpoint <= COMMITS; checkpoint++) {
         await writer.write(new RowBatch([{ id: slot * COMMITS + checkpoint }]))
@@ -90,5 +91,32 @@ describe.skipIf(why !== undefined)(`a Delta table in S3${why === undefined ? '' 
     }
     expect(await readAll(source)).toEqual(ids.map((id) => JSON.stringify({ id })).sort())
     await expectExactRestores(source, 2, 1)
+  })
+
+  test('when two jobs replace the same keys, and the server is killed in between, each key has one row', async () => {
+    const schema = schemaOf({ id: 'long', name: 'string' })
+    const options = { path: path().replace('/table', '/upserts'), mode: 'upsert', key: 'id' }
+    const writers = await Promise.all([0, 1].map((slot) => opened(slot, { schema, options })))
+    await Promise.all(
+      writers.map(async (writer, slot) => {
+        for (let checkpoint = 1; checkpoint <= COMMITS; checkpoint++) {
+          const rows = Array.from({ length: 5 }, (_, id) => ({ id, name: `${slot} ${checkpoint}` }))
+          await writer.write(new RowBatch(rows))
+          await writer.commit(await writer.prepareCommit(checkpoint))
+          if (slot === 0 && checkpoint === 3) {
+            await s3.kill()
+            await s3.start()
+          }
+        }
+      }),
+    )
+    const [table] = (await runPython('read_delta.py', [join(s3.folderOf('one'), 'upserts')])) as {
+      version: number
+      rows: { id: string; name: string }[]
+    }[]
+    expect(table?.rows.map(({ id }) => Number(id)).sort()).toEqual([0, 1, 2, 3, 4])
+    expect(new Set(table?.rows.map(({ name }) => name)).size).toBe(1)
+    expect(table?.rows[0]?.name).toMatch(new RegExp(`^[01] ${COMMITS}$`))
+    expect(table?.version).toBe(2 * COMMITS)
   })
 })

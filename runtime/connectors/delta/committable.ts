@@ -1,6 +1,8 @@
 import { MillraceError } from '../../model/errors.ts'
 import { isFields, membersOf } from '../../model/fields.ts'
-import type { Committable } from '../../model/snapshot.ts'
+import type { Committable, Json } from '../../model/snapshot.ts'
+import type { WrittenAction } from './log-actions.ts'
+import type { TableState } from './table-state.ts'
 
 /** A file that is written and in no version of the table yet. */
 export interface NewFile {
@@ -11,10 +13,15 @@ export interface NewFile {
   readonly stats: string
 }
 
-/** The files of one checkpoint, whose id is the version of the `txn` that commits them. */
+/**
+ * The files of one checkpoint, whose id is the version of the `txn` that commits them. An upsert may have several of one
+ * checkpoint: its generations, the oldest first.
+ */
 export interface PreparedFiles {
   readonly version: number
   readonly files: readonly NewFile[]
+  /** Files of the keys that an upsert deletes. They never become a part of the table. */
+  readonly deletes: readonly NewFile[]
 }
 
 /**
@@ -31,6 +38,8 @@ export interface PreparedFiles {
 export interface DeltaCommittable {
   readonly table: string
   readonly appId: string
+  /** The columns by which the rows replace those of the table; undefined: they are appended. */
+  readonly key: readonly string[] | undefined
   readonly prepared: readonly PreparedFiles[]
 }
 
@@ -38,21 +47,40 @@ const APP_ID = /^millrace-[0-9a-f]{8}-(.+)-\d+-\d+-[0-9a-f]{16}$/
 const FOLDERS = /^(?:[A-Za-z_][A-Za-z0-9_]*=[A-Za-z0-9._-]*\/)*$/
 const PART = /^part-[0-9a-f]{8}-(.+)-\d+-\d+-\d+-[0-9a-f]{16}\.parquet$/
 
-export function toCommittable({ table, appId, prepared }: DeltaCommittable): Committable {
+export function toCommittable({ table, appId, key, prepared }: DeltaCommittable): Committable {
   return {
     table,
     appId,
-    prepared: prepared.map(({ version, files }) => ({
+    ...(key === undefined ? {} : { key: [...key] }),
+    prepared: prepared.map(({ version, files, deletes }) => ({
       version,
-      files: files.map(({ path, partition, sizeBytes, modifiedMs, stats }) => ({
-        path,
-        partition: partition.map(([name, value]) => [name, value]),
-        sizeBytes,
-        modifiedMs,
-        stats,
-      })),
+      files: files.map(fileJson),
+      ...(deletes.length === 0 ? {} : { deletes: deletes.map(fileJson) }),
     })),
   }
+}
+
+function fileJson({ path, partition, sizeBytes, modifiedMs, stats }: NewFile): Json {
+  return { path, partition: partition.map(([name, value]) => [name, value]), sizeBytes, modifiedMs, stats }
+}
+
+/** What the table does not have yet. */
+export function missingFiles({ transactions }: TableState, { appId, prepared }: DeltaCommittable): PreparedFiles[] {
+  const known = transactions.get(appId) ?? -1
+  return prepared.filter(({ version }) => version > known)
+}
+
+/** The action by which a version says that it has all that was prepared. */
+export function transactionOf({ appId, prepared }: DeltaCommittable, lastUpdated: number): WrittenAction {
+  return { txn: { appId, version: Math.max(...prepared.map(({ version }) => version)), lastUpdated } }
+}
+
+/** The attempt that wrote a transaction of this operator of a job; undefined for one of others. */
+export function attemptOf(appId: string, appPrefix: string): number | undefined {
+  const [, attempt] = appId.startsWith(appPrefix)
+    ? (/^\d+-(\d+)-[0-9a-f]{16}$/.exec(appId.slice(appPrefix.length)) ?? [])
+    : []
+  return attempt === undefined ? undefined : Number(attempt)
 }
 
 /**
@@ -60,20 +88,31 @@ export function toCommittable({ table, appId, prepared }: DeltaCommittable): Com
  * of this operator, and nothing else. Throws COMMITTABLE_INVALID.
  */
 export function parseCommittable(value: Committable, table: string, operatorId: string): DeltaCommittable {
-  const { table: named, appId, prepared } = membersOf(value)
+  const { table: named, appId, key, prepared } = membersOf(value)
   if (typeof appId !== 'string' || APP_ID.exec(appId)?.[1] !== operatorId)
     throw invalid(`the transaction ${JSON.stringify(appId)} is none of the sink ${operatorId}`)
   if (named !== table) throw invalid(`it holds files of the table ${JSON.stringify(named)}, the sink writes ${table}`)
   if (!Array.isArray(prepared)) throw invalid('it has no files')
+  if (key !== undefined && !isKey(key)) throw invalid('its key is no list of columns')
   return {
     table,
     appId,
+    key,
     prepared: prepared.map((item: unknown) => {
-      const { version, files } = membersOf(item)
-      if (!isCount(version) || !Array.isArray(files)) throw invalid('it has files without a version')
-      return { version, files: files.map((file: unknown) => parseFile(file, operatorId)) }
+      const { version, files, deletes = [] } = membersOf(item)
+      if (!isCount(version) || !Array.isArray(files) || !Array.isArray(deletes))
+        throw invalid('it has files without a version')
+      return {
+        version,
+        files: files.map((file: unknown) => parseFile(file, operatorId)),
+        deletes: deletes.map((file: unknown) => parseFile(file, operatorId)),
+      }
     }),
   }
+}
+
+function isKey(value: unknown): value is string[] {
+  return Array.isArray(value) && value.length > 0 && value.every((name) => typeof name === 'string')
 }
 
 function parseFile(value: unknown, operatorId: string): NewFile {

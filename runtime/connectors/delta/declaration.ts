@@ -1,8 +1,9 @@
 import type { ConnectorDeclaration, OptionProblem } from '../../graph/connector-declaration.ts'
-import type { Field, Schema } from '../../model/schema.ts'
+import { fieldOf, type Field, type Schema } from '../../model/schema.ts'
 import { valueTypeText } from '../../model/value-type.ts'
 import { mapping, OptionSet, type OptionValues } from '../kit/option-set.ts'
-import { choice, count, duration, textList } from '../kit/option-types.ts'
+import { choice, count, duration, text, textList } from '../kit/option-types.ts'
+import { messageFieldProblems } from '../kit/message-fields.ts'
 import { partitionProblems } from '../kit/partition-fields.ts'
 import { storagePath } from '../kit/storage-option.ts'
 
@@ -12,14 +13,36 @@ const path = {
   doc: 'The folder of the table, with `_delta_log` in it, or its place in S3: `s3://bucket/table?endpoint=…` (options as in docs/checkpoints.md).',
 } as const
 
-export const sinkOptions = new OptionSet({
-  path,
-  partitionBy: {
-    type: textList('field'),
-    doc: 'Fields whose values become folders, in a table that the sink makes. A table that exists keeps its own.',
+export const sinkOptions = new OptionSet(
+  {
+    path,
+    mode: {
+      type: choice('append', 'upsert'),
+      default: 'append',
+      doc: 'What a row does: it is added to the table, or replaces the row of its key. An upsert has one slot, and each checkpoint rewrites the files that hold its keys.',
+    },
+    key: {
+      type: textList('field'),
+      doc: 'With `mode: upsert` the fields that tell rows apart. They may not be null.',
+    },
+    tombstone: {
+      type: text,
+      doc: 'With `mode: upsert` a `boolean` field: where it is true the row deletes the row of its key. It is left out of the table.',
+    },
+    partitionBy: {
+      type: textList('field'),
+      doc: 'Fields whose values become folders, in a table that the sink makes. A table that exists keeps its own.',
+    },
+    compression: { type: choice('zstd', 'gzip', 'none'), default: 'zstd', doc: 'How pages of Parquet are packed.' },
   },
-  compression: { type: choice('zstd', 'gzip', 'none'), default: 'zstd', doc: 'How pages of Parquet are packed.' },
-})
+  ({ mode, key, tombstone }, _written, report) => {
+    if (mode === 'upsert' && key === undefined)
+      report('key', 'is required with mode: upsert: the fields that tell rows apart')
+    if (mode !== 'append') return
+    if (key !== undefined) report('key', 'has no meaning with mode: append', 'write mode: upsert')
+    if (tombstone !== undefined) report('tombstone', 'has no meaning with mode: append', 'write mode: upsert')
+  },
+)
 
 export const sourceOptions = new OptionSet(
   {
@@ -51,19 +74,32 @@ export type DeltaSourceOptions = OptionValues<(typeof sourceOptions)['table']>
 
 export const declaration: ConnectorDeclaration = {
   name: 'delta',
-  doc: 'Reads a Delta Lake table and what is committed to it, and appends to one. Both exactly once.',
+  doc: 'Reads a Delta Lake table and what is committed to it, and appends to one or replaces its rows by a key. All exactly once.',
   source: {
     options: sourceOptions,
     checkSchema: (_options, schema) => typeProblems(schema),
   },
   sink: {
     options: sinkOptions,
-    checkSchema: (options, schema) => [
-      ...typeProblems(schema),
-      ...nameProblems(schema),
-      ...partitionsOf(sinkOptions.read(options).partitionBy ?? [], schema),
-    ],
+    checkSchema: (written, schema) => {
+      const options = sinkOptions.read(written)
+      const columns = tableSchema(options, schema)
+      return [
+        ...tombstoneProblems(options, schema),
+        ...typeProblems(columns),
+        ...nameProblems(columns),
+        ...partitionsOf(options.partitionBy ?? [], columns),
+        ...keyProblems(options, columns),
+      ]
+    },
+    // rows of a key have to meet, and versions of a table that rewrite files exclude each other
+    slots: (options) => (sinkOptions.read(options).mode === 'upsert' ? 1 : undefined),
   },
+}
+
+/** The fields that become columns of the table. */
+export function tableSchema({ tombstone }: Pick<DeltaSinkOptions, 'tombstone'>, schema: Schema): Schema {
+  return { fields: schema.fields.filter(({ name }) => name !== tombstone) }
 }
 
 /** The type of Delta in which the sink writes a field; undefined for a time of day, which Delta has not. */
@@ -103,6 +139,36 @@ function nameProblems({ fields }: Schema): OptionProblem[] {
     if (other === undefined) return []
     return [{ path: '', message: `Delta takes the fields ${other.name} and ${field.name} for the same column` }]
   })
+}
+
+function tombstoneProblems({ tombstone }: DeltaSinkOptions, schema: Schema): OptionProblem[] {
+  return messageFieldProblems(schema, { key: '', headers: {}, tombstone }, { headers: '', timestamp: '' })
+}
+
+/** Types of which equal values are one value in every reader. */
+function isKeyType({ type, logical }: Field): boolean {
+  if (logical !== undefined) return ['date', 'bigint', 'decimal', 'bytes'].includes(logical.kind)
+  return type !== 'double' && type !== 'json'
+}
+
+function keyProblems({ key = [], partitionBy = [] }: DeltaSinkOptions, schema: Schema): OptionProblem[] {
+  const problems: OptionProblem[] = key.flatMap((name) => {
+    const field = fieldOf(schema, name)
+    const about = (message: string, hint: string): OptionProblem[] => [{ path: 'key', message, hint }]
+    if (field === undefined) return about(`there is no field "${name}" in the table`, `it has: ${namesOf(schema)}`)
+    if (!isKeyType(field))
+      return about(`the field ${name} is a ${valueTypeText(field)}`, 'a key of a table is no double and has no shape')
+    if (!field.nullable) return []
+    return about(`the field ${name} may be null`, 'filter rows without it, and declare the field as not nullable')
+  })
+  if (new Set(key).size < key.length) problems.push({ path: 'key', message: 'names a field twice' })
+  if (key.length > 0 && key.every((name) => partitionBy.includes(name)))
+    problems.push({ path: 'partitionBy', message: 'names the whole key: each row would have a folder of its own' })
+  return problems
+}
+
+function namesOf({ fields }: Schema): string {
+  return fields.map(({ name }) => name).join(', ')
 }
 
 function partitionsOf(names: readonly string[], schema: Schema): OptionProblem[] {

@@ -1,7 +1,8 @@
 import { MillraceError } from '../../model/errors.ts'
-import { membersOf } from '../../model/fields.ts'
-import { readCheckpoint } from './log-checkpoint.ts'
-import { invalidLog, parseActions, type LogAction, type WrittenAction } from './log-actions.ts'
+import { membersOf, type Fields } from '../../model/fields.ts'
+import { CheckpointState } from './checkpoint-state.ts'
+import { readCheckpoint, readWholeCheckpoint } from './log-checkpoint.ts'
+import { invalidLog, parseActions, writtenActions, type LogAction, type WrittenAction } from './log-actions.ts'
 import { StateBuilder, type TableState } from './table-state.ts'
 import type { TableFiles } from './table-files.ts'
 
@@ -12,6 +13,14 @@ interface Checkpoint {
   readonly version: number
   /** Undefined: it is one file. */
   readonly parts: number | undefined
+}
+
+export interface NewCheckpoint {
+  readonly version: number
+  readonly bytes: Uint8Array
+  readonly actions: number
+  /** Files of the table at that version. */
+  readonly files: number
 }
 
 /**
@@ -71,6 +80,46 @@ export class DeltaLog {
     return result === 'created' ? 'committed' : 'taken'
   }
 
+  /**
+   * All that a checkpoint of that version has. Throws DELTA_VERSION_GONE as `stateAt` does, and DELTA_CHECKPOINT_TOO_LARGE
+   * for more actions than `most`.
+   */
+  async checkpointState(version: number, most: number): Promise<CheckpointState> {
+    const state = new CheckpointState()
+    const apply = (action: Fields, place: string): void => {
+      state.apply(action, place)
+      if (state.actions > most) throw this.#tooLarge(most)
+    }
+    const before = lastCheckpoint(await this.#files.namesIn(LOG), version)
+    for (const path of before === undefined ? [] : checkpointPaths(before.version, before.parts))
+      for await (const actions of readWholeCheckpoint(this.#files, path))
+        for (const action of actions) apply(action, path)
+    for (let next = (before?.version ?? -1) + 1; next <= version; next++) {
+      const bytes = await this.#files.read(logPath(next))
+      if (bytes === undefined) throw this.gone(next)
+      for (const { action, place } of writtenActions(bytes, `${logPath(next)} of ${this.#files.name}`))
+        apply(action, place)
+    }
+    return state
+  }
+
+  /** Puts a checkpoint, and the pointer to it unless there is a newer one. */
+  async putCheckpoint({ version, bytes, actions, files }: NewCheckpoint): Promise<void> {
+    for (const path of checkpointPaths(version, undefined)) await this.#files.put(path, [bytes])
+    const known = await this.#files.read(LAST_CHECKPOINT)
+    if (known !== undefined && parsePointer(known, LAST_CHECKPOINT).version >= version) return
+    const pointer = { version, size: actions, sizeInBytes: bytes.length, numOfAddFiles: files }
+    await this.#files.put(LAST_CHECKPOINT, [Buffer.from(JSON.stringify(pointer))])
+  }
+
+  #tooLarge(most: number): MillraceError {
+    return new MillraceError(
+      'DELTA_CHECKPOINT_TOO_LARGE',
+      `the Delta table ${this.#files.name} has more than ${most} files and transactions, and so many are not held in memory`,
+      { domain: 'user', hint: 'compact the table (OPTIMIZE), or let Spark or delta-rs write its checkpoints' },
+    )
+  }
+
   gone(version: number): MillraceError {
     return new MillraceError(
       'DELTA_VERSION_GONE',
@@ -84,9 +133,16 @@ export class DeltaLog {
 
   async #beginning(): Promise<StateBuilder> {
     const pointer = await this.#files.read(LAST_CHECKPOINT)
-    return this.#beginningAt(
-      pointer === undefined ? undefined : parsePointer(pointer, `${LAST_CHECKPOINT} of ${this.#files.name}`),
-    )
+    const named = pointer === undefined ? undefined : parsePointer(pointer, `${LAST_CHECKPOINT} of ${this.#files.name}`)
+    if (named !== undefined && (await this.#isThere(named))) return this.#beginningAt(named)
+    return this.#beginningAt(lastCheckpoint(await this.#files.namesIn(LOG), Infinity))
+  }
+
+  /** The pointer is a hint: it may be older than the cleaning of the log, or name a checkpoint of another form. */
+  async #isThere({ version, parts }: Checkpoint): Promise<boolean> {
+    for (const path of checkpointPaths(version, parts))
+      if ((await this.#files.sizeBytes(path)) === undefined) return false
+    return true
   }
 
   async #beginningAt(checkpoint: Checkpoint | undefined): Promise<StateBuilder> {
@@ -114,7 +170,10 @@ export class DeltaLog {
     const [first] = versions
     if (first === undefined) return 'no table'
     if (`${LOG}/${first}` === logPath(0)) return 'version 0'
-    throw invalidLog(`the log of ${this.#files.name}`, `it has ${first}, but neither version 0 nor a _last_checkpoint`)
+    throw invalidLog(
+      `the log of ${this.#files.name}`,
+      `it has ${first}, but neither version 0 nor a checkpoint that can be read`,
+    )
   }
 }
 

@@ -46,8 +46,8 @@ export function fileRows(
 }
 
 /** Throws DELTA_FEATURE_UNKNOWN for a file of which some rows are deleted. */
-export function checkFile(table: string, { path, hasDeletionVector }: DataFile): void {
-  if (!hasDeletionVector) return
+export function checkFile(table: string, { path, deletionVector }: DataFile): void {
+  if (deletionVector === undefined) return
   throw new MillraceError(
     'DELTA_FEATURE_UNKNOWN',
     `${path} of the Delta table ${table} has a deletion vector, which is not supported`,

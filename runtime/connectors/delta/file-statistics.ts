@@ -9,8 +9,15 @@ const MAX_TEXT_BYTES = 64
 /** As Delta's own writers: for the first columns only, so that the log stays small. */
 const MAX_COLUMNS = 32
 
-/** `stats` of an `add` ("Per-file Statistics", PROTOCOL.md): by them readers leave out files. */
-export function fileStatistics(schema: Schema, summary: ParquetSummary): string {
+/**
+ * `stats` of an `add` ("Per-file Statistics", PROTOCOL.md): by them readers leave out files. Of `times` the bounds are
+ * microseconds.
+ */
+export function fileStatistics(
+  schema: Schema,
+  summary: ParquetSummary,
+  times: ReadonlySet<string> = new Set(),
+): string {
   const minValues: [string, string | number][] = []
   const maxValues: [string, string | number][] = []
   const nullCount: [string, number][] = []
@@ -18,7 +25,7 @@ export function fileStatistics(schema: Schema, summary: ParquetSummary): string 
     const column = summary.columns[place]
     if (column === undefined) continue
     nullCount.push([field.name, column.nulls])
-    const [min, max] = boundsOf(field, column)
+    const [min, max] = times.has(field.name) ? timesOf(column) : boundsOf(field, column)
     if (min === undefined || max === undefined) continue
     minValues.push([field.name, min])
     maxValues.push([field.name, max])
@@ -35,18 +42,29 @@ function boundsOf(field: Field, { bounds }: ColumnSummary): (string | number | u
   return bounds === undefined ? [] : [boundOf(field, bounds.min), boundOf(field, bounds.max)]
 }
 
+/** Times are cut down to milliseconds, which readers of a bound know. */
+function timesOf({ bounds }: ColumnSummary): (string | undefined)[] {
+  if (typeof bounds?.min !== 'number' || typeof bounds.max !== 'number') return []
+  return [timeText(Math.floor(bounds.min / 1000)), timeText(Math.floor(bounds.max / 1000))]
+}
+
+function timeText(ms: number): string | undefined {
+  return plainYear(isoDate(ms)) === undefined ? undefined : new Date(ms).toISOString()
+}
+
 function boundOf({ type, logical }: Field, bound: number | Uint8Array): string | number | undefined {
   if (typeof bound !== 'number')
     return logical === undefined && type === 'string' && bound.length <= MAX_TEXT_BYTES
       ? Buffer.from(bound).toString('utf8')
       : undefined
   if (logical?.kind === 'date') return plainYear(isoDate(bound * DAY_MS))
+  if (logical?.kind === 'bigint') return bound
   switch (type) {
     case 'long':
     case 'double':
       return bound
     case 'timestamp':
-      return plainYear(isoDate(bound)) === undefined ? undefined : new Date(bound).toISOString()
+      return timeText(bound)
     default:
       return undefined
   }

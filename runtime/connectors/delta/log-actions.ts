@@ -7,6 +7,8 @@ import { utf8Text } from '../../model/utf8-text.ts'
 export interface DataFile {
   /** Relative to the table, decoded. */
   readonly path: string
+  /** As the log has it. */
+  readonly encodedPath: string
   readonly partitionValues: ReadonlyMap<string, string | null>
   readonly sizeBytes: number
   readonly modificationTime: number
@@ -14,7 +16,8 @@ export interface DataFile {
   readonly dataChange: boolean
   /** JSON: number of records, and bounds by column. */
   readonly stats: string | undefined
-  readonly hasDeletionVector: boolean
+  /** A file of which rows are deleted is another one than the same file without, or with another vector. */
+  readonly deletionVector: string | undefined
 }
 
 export interface Protocol {
@@ -35,7 +38,12 @@ export interface TableMetadata {
 
 export type LogAction =
   | { readonly kind: 'add'; readonly file: DataFile }
-  | { readonly kind: 'remove'; readonly path: string; readonly dataChange: boolean }
+  | {
+      readonly kind: 'remove'
+      readonly path: string
+      readonly deletionVector: string | undefined
+      readonly dataChange: boolean
+    }
   | { readonly kind: 'metaData'; readonly metadata: TableMetadata }
   | { readonly kind: 'protocol'; readonly protocol: Protocol }
   | { readonly kind: 'txn'; readonly appId: string; readonly version: number }
@@ -50,18 +58,24 @@ export function invalidLog(where: string, why: string, cause?: unknown): Millrac
   })
 }
 
-/** The actions of a commit, a JSON object per line; those that say nothing of rows or schema are left out. */
+/** The actions of a commit; those that say nothing of rows or schema are left out. */
 export function parseActions(bytes: Uint8Array, where: string): LogAction[] {
+  return writtenActions(bytes, where).flatMap(({ action, place }) => actionsOf(action, place))
+}
+
+/** The actions of a commit as they are written, a JSON object per line, and the line of each. */
+export function writtenActions(
+  bytes: Uint8Array,
+  where: string,
+): { readonly action: Fields; readonly place: string }[] {
   const text = utf8Text(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), 0, bytes.length)
   if (text === undefined) throw invalidLog(where, 'it is not UTF-8')
-  const lines = text.split('\n')
-  return lines.flatMap((line, index) => {
+  return text.split('\n').flatMap((line, index) => {
     if (line.trim() === '') return []
     const place = `line ${index + 1} of ${where}`
     try {
-      return actionsOf(membersOf(JSON.parse(line) as unknown), place)
+      return [{ action: membersOf(JSON.parse(line) as unknown), place }]
     } catch (cause) {
-      if (cause instanceof MillraceError) throw cause
       throw invalidLog(place, 'it is not JSON', cause)
     }
   })
@@ -83,7 +97,12 @@ function actionOf(kind: string, value: Fields, where: string): LogAction | undef
     case 'add':
       return { kind, file: fileOf(value, where) }
     case 'remove':
-      return { kind, path: pathOf(value, where), dataChange: value['dataChange'] !== false }
+      return {
+        kind,
+        path: pathOf(value, where),
+        deletionVector: vectorOf(value),
+        dataChange: value['dataChange'] !== false,
+      }
     case 'metaData':
       return { kind, metadata: metadataOf(value, where) }
     case 'protocol':
@@ -107,6 +126,7 @@ function fileOf(value: Fields, where: string): DataFile {
   const { stats } = value
   return {
     path: pathOf(value, where),
+    encodedPath: text(value, 'path', where),
     partitionValues: new Map(
       Object.entries(membersOf(value['partitionValues'])).map(([name, part]) => [
         name,
@@ -118,8 +138,16 @@ function fileOf(value: Fields, where: string): DataFile {
     modificationTime: Number(value['modificationTime'] ?? 0),
     dataChange: value['dataChange'] !== false,
     stats: typeof stats === 'string' ? stats : undefined,
-    hasDeletionVector: isFields(value['deletionVector']),
+    deletionVector: vectorOf(value),
   }
+}
+
+/** Its unique id ("Derived Fields", PROTOCOL.md); undefined without one. */
+function vectorOf({ deletionVector }: Fields): string | undefined {
+  if (!isFields(deletionVector)) return undefined
+  const { storageType, pathOrInlineDv, offset } = deletionVector
+  const place = typeof offset === 'number' ? `@${offset}` : ''
+  return `${String(storageType)}${String(pathOrInlineDv)}${place}`
 }
 
 function metadataOf(value: Fields, where: string): TableMetadata {

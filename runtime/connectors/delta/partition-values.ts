@@ -19,7 +19,7 @@ export function deltaPartitionText(field: Field, row: Row): string | null {
 /** `day=2026-11-23/`: the folder says nothing to readers, so what a URL or file system could mistake is left out. */
 export function partitionFolder(name: string, value: string | null): string {
   const shown = value === null ? NULL_PARTITION : value.replace(/[^A-Za-z0-9._-]/g, '_').slice(0, MAX_FOLDER_CHARACTERS)
-  return `${name}=${shown}/`
+  return `${name.replace(/[^A-Za-z0-9_]/g, '_')}=${shown}/`
 }
 
 /** The inverse of partitionText. Throws RECORD_INVALID when the text is no value of the field. */

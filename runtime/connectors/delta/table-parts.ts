@@ -1,5 +1,6 @@
 import { ParquetWriter } from '../../formats/parquet/parquet-writer.ts'
-import type { ParquetCompression } from '../../formats/parquet/column-chunk.ts'
+import type { ParquetCompression } from '../../formats/parquet/packed-page.ts'
+import type { ColumnType } from '../../formats/parquet/column-type.ts'
 import { RowBatch, type Batch } from '../../memory/batch.ts'
 import { fieldsOf, type Field, type Row, type Schema } from '../../model/schema.ts'
 import type { NewFile } from './committable.ts'
@@ -24,6 +25,10 @@ export interface TablePartsOptions {
   /** Its fields are in no file: the log has their values. */
   readonly partitionBy: readonly string[]
   readonly compression: ParquetCompression
+  /** By the name of a column, how Parquet holds it where that does not follow from its field. */
+  readonly types?: ReadonlyMap<string, ColumnType>
+  /** Columns of times whose rows have microseconds. */
+  readonly times?: ReadonlySet<string>
   /** A name that no other file of the table has, without folder. */
   newName(): string
   now(): number
@@ -83,9 +88,13 @@ export class TableParts {
 
   #put(values: readonly (string | null)[], batch: Batch): void {
     const key = JSON.stringify(values)
-    const { compression } = this.#options
+    const { compression, types } = this.#options
     const part = this.#open.get(key) ?? {
-      writer: new ParquetWriter(this.#fileSchema, { compression, jsonAs: 'text' }),
+      writer: new ParquetWriter(this.#fileSchema, {
+        compression,
+        jsonAs: 'text',
+        ...(types === undefined ? {} : { types }),
+      }),
       values,
       ready: [],
     }
@@ -123,7 +132,7 @@ export class TableParts {
       partition: partitionBy.map((name, index) => [name, part.values[index] ?? null]),
       sizeBytes: bytes.reduce((sum, { length }) => sum + length, 0),
       modifiedMs: this.#options.now(),
-      stats: fileStatistics(this.#fileSchema, summary),
+      stats: fileStatistics(this.#fileSchema, summary, this.#options.times),
     })
   }
 }

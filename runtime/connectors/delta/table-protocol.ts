@@ -54,6 +54,30 @@ export function checkAppendable(name: string, protocol: Protocol, metadata: Tabl
   for (const { column, rule } of columnRules(name, metadata)) throw unknown(name, `${rule} of the column ${column}`)
 }
 
+/** Throws for a table whose files this sink must not remove, or not without more than it writes. */
+export function checkReplaceable(
+  name: string,
+  { minWriterVersion, writerFeatures }: Protocol,
+  metadata: TableMetadata,
+): void {
+  const isTrue = (setting: string): boolean => metadata.configuration.get(setting)?.toLowerCase() === 'true'
+  // a setting means nothing to writers of a table with named features that does not name it
+  const isOn = (setting: string, feature: string): boolean =>
+    isTrue(setting) && (minWriterVersion < FEATURES_WRITER || writerFeatures.includes(feature))
+  if (isOn('delta.appendOnly', 'appendOnly'))
+    throw new MillraceError(
+      'DELTA_APPEND_ONLY',
+      `rows of the Delta table ${name} may not be replaced: delta.appendOnly is true`,
+      { domain: 'user', hint: 'write it with mode: append, or set delta.appendOnly to false' },
+    )
+  if (isOn('delta.enableChangeDataFeed', 'changeDataFeed'))
+    throw new MillraceError(
+      'DELTA_FEATURE_UNKNOWN',
+      `the Delta table ${name} keeps a change data feed (delta.enableChangeDataFeed), for which mode: upsert writes no files`,
+      { domain: 'user', hint: 'write it with mode: append, or set delta.enableChangeDataFeed to false' },
+    )
+}
+
 function checkMapping(name: string, { configuration }: TableMetadata): void {
   const mode = configuration.get('delta.columnMapping.mode') ?? 'none'
   if (mode !== 'none') throw unknown(name, `column mapping (delta.columnMapping.mode = ${mode})`)

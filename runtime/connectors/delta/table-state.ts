@@ -7,7 +7,7 @@ export interface TableState {
   readonly metadata: TableMetadata
   /** The last version that each application committed. */
   readonly transactions: ReadonlyMap<string, number>
-  /** The files that hold its rows, by path. Empty for those who only append. */
+  /** The files that hold its rows, by an id. Empty for those who only append. */
   readonly files: ReadonlyMap<string, DataFile>
 }
 
@@ -28,10 +28,10 @@ export class StateBuilder {
     for (const action of actions) {
       switch (action.kind) {
         case 'add':
-          if (this.#keepsFiles) this.files.set(action.file.path, action.file)
+          if (this.#keepsFiles) this.files.set(fileId(action.file), action.file)
           break
         case 'remove':
-          this.files.delete(action.path)
+          this.files.delete(fileId(action))
           break
         case 'metaData':
           this.metadata = action.metadata
@@ -53,4 +53,9 @@ export class StateBuilder {
       ? undefined
       : { version, protocol, metadata, transactions, files }
   }
+}
+
+/** A commit may name a file twice: removed without, and added with a deletion vector, in any order. */
+export function fileId({ path, deletionVector }: Pick<DataFile, 'path' | 'deletionVector'>): string {
+  return deletionVector === undefined ? path : `${path}\0${deletionVector}`
 }

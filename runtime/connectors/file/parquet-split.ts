@@ -25,6 +25,14 @@ const PARSERS: Partial<ParquetParsers> = {
   },
 }
 
+/** Times as the microseconds since the epoch, for a field of digits; what is finer fits none. */
+const MICRO_PARSERS: Partial<ParquetParsers> = {
+  ...PARSERS,
+  timestampFromMilliseconds: (millis: bigint) => millis * 1000n,
+  timestampFromMicroseconds: (micros: bigint) => micros,
+  timestampFromNanoseconds: (nanos: bigint) => (nanos % 1000n === 0n ? nanos / 1000n : Number.NaN),
+}
+
 /** The bytes themselves where they are not UTF-8. */
 function textOrBytes(bytes: Uint8Array | undefined): string | Uint8Array | undefined {
   return bytes && (utf8Text(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), 0, bytes.length) ?? bytes)
@@ -109,6 +117,8 @@ export interface ParquetSplitParts {
   schema: Schema
   rows: RowClass
   eventTimeField: string | undefined
+  /** How timestamps come, of which a field of milliseconds and one of digits take each their own; milliseconds. */
+  timestamps?: 'milliseconds' | 'microseconds'
   onBadRecord: BadRecordHandler
 }
 
@@ -213,7 +223,8 @@ export class ParquetSplit implements SplitStream {
     try {
       if (rowGroup === undefined) throw unreadableParquet(`it has no row group ${group}`)
       const bounded = await boundedGroup(file.buffer, file.metadata, rowGroup, new Set(columns))
-      const about = { ...bounded, parsers: PARSERS, columns, ...range }
+      const parsers = this.#parts.timestamps === 'microseconds' ? MICRO_PARSERS : PARSERS
+      const about = { ...bounded, parsers, columns, ...range }
       const scan = await parquetScan(about)
       // of bytes that nothing says to be a text it makes one unless it is told not to
       const scanOfBytes = schema.fields.some(isBytes) ? await parquetScan({ ...about, utf8: false }) : scan

@@ -32,9 +32,16 @@ export function decimalConverter(type: ValueType, scale: number): ColumnConverte
 /** A binary column that Parquet takes for a text is no bytes any more: what was no UTF-8 is lost. */
 function logicalConverter(type: ValueType): ColumnConverter {
   const read = valueReader(type)
+  if (type.logical?.kind === 'bigint')
+    return (value) => (typeof value === 'bigint' && fitsLong(value) ? String(value) : read(jsonValue(value)))
   return type.logical?.kind === 'bytes'
     ? (value) => (value instanceof Uint8Array ? read(value) : undefined)
     : (value) => read(jsonValue(value))
+}
+
+/** Unsigned integers may not. */
+function fitsLong(value: bigint): boolean {
+  return BigInt.asIntN(64, value) === value
 }
 
 const CONVERTERS: Readonly<Record<FieldType, (value: unknown) => unknown>> = {

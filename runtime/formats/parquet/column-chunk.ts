@@ -1,4 +1,3 @@
-import { gzipSync, zstdCompressSync } from 'node:zlib'
 import type { Columns } from '../../memory/batch.ts'
 import type { Field, Row } from '../../model/schema.ts'
 import { storageOf } from '../../model/type-traits.ts'
@@ -7,14 +6,11 @@ import type { ColumnType } from './column-type.ts'
 import { BitValues, DATE, NumberValues, TIME } from './number-values.ts'
 import { ENCODING, isNull, type Bounds, type PageValues } from './page-values.ts'
 import { TextValues } from './text-values.ts'
-import { binary, i32, i64, list, struct, thriftBytes, utf8, type Thrift } from './thrift-writer.ts'
+import { CODEC, PAGE, packedPage, type ParquetCompression } from './packed-page.ts'
+import { binary, i32, i64, list, struct, utf8, type Thrift } from './thrift-writer.ts'
 import { UnitValues } from './unit-values.ts'
 
-export type ParquetCompression = 'none' | 'gzip' | 'zstd'
-
-/** CompressionCodec, PageType and Type of parquet.thrift. */
-const CODEC: Readonly<Record<ParquetCompression, number>> = { none: 0, gzip: 2, zstd: 6 }
-const PAGE = { data: 0, dictionary: 2 } as const
+/** Type of parquet.thrift. */
 export const PHYSICAL: Readonly<Record<ColumnType['physical'], number>> = {
   BOOLEAN: 0,
   INT32: 1,
@@ -175,11 +171,10 @@ export class ColumnChunk {
   }
 
   #packed(type: number, bytes: Uint8Array, head: readonly [number, Thrift]): Uint8Array {
-    const body = packedBytes(bytes, this.#compression)
-    const header = thriftBytes([[1, i32(type)], [2, i32(bytes.length)], [3, i32(body.length)], head])
-    this.#unpackedBytes += header.length + bytes.length
-    this.#packedBytes += header.length + body.length
-    return Buffer.concat([header, body])
+    const { page, unpackedBytes } = packedPage(type, bytes, head, this.#compression)
+    this.#unpackedBytes += unpackedBytes
+    this.#packedBytes += page.length
+    return page
   }
 
   #statistics({ nulls, bounds }: ColumnSummary): Thrift {
@@ -213,17 +208,6 @@ function lowerZero(min: number | Uint8Array): number | Uint8Array {
 
 function upperZero(max: number | Uint8Array): number | Uint8Array {
   return max === 0 ? 0 : max
-}
-
-function packedBytes(bytes: Uint8Array, compression: ParquetCompression): Uint8Array {
-  switch (compression) {
-    case 'none':
-      return bytes
-    case 'gzip':
-      return gzipSync(bytes)
-    case 'zstd':
-      return zstdCompressSync(bytes)
-  }
 }
 
 function valuesOf(field: Field, place: number, { physical, length }: ColumnType): PageValues {

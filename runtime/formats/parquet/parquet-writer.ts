@@ -1,7 +1,8 @@
 import type { Batch } from '../../memory/batch.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Schema } from '../../model/schema.ts'
-import { ColumnChunk, PHYSICAL, type ColumnSummary, type ParquetCompression } from './column-chunk.ts'
+import { ColumnChunk, PHYSICAL, type ColumnSummary } from './column-chunk.ts'
+import type { ParquetCompression } from './packed-page.ts'
 import { columnType, type ColumnType } from './column-type.ts'
 import type { Bounds } from './page-values.ts'
 import { i32, i64, list, struct, thriftBytes, utf8, type Thrift } from './thrift-writer.ts'
@@ -16,6 +17,8 @@ export interface ParquetOptions {
   readonly compression: ParquetCompression
   /** JSON and values with a shape are annotated as this. */
   readonly jsonAs: 'json' | 'text'
+  /** By the name of a field, how it is held where that does not follow from the field. */
+  readonly types?: ReadonlyMap<string, ColumnType>
 }
 
 /** Statistics of a whole file, by the place of the field in the schema. */
@@ -43,9 +46,9 @@ export class ParquetWriter {
   #groupRows = 0
   #rows = 0
 
-  constructor(schema: Schema, { compression, jsonAs }: ParquetOptions) {
+  constructor(schema: Schema, { compression, jsonAs, types }: ParquetOptions) {
     this.#schema = schema
-    this.#types = schema.fields.map((field) => columnType(field, jsonAs))
+    this.#types = schema.fields.map((field) => types?.get(field.name) ?? columnType(field, jsonAs))
     this.#chunks = schema.fields.map(
       (field, place) => new ColumnChunk(field, place, this.#types[place] as ColumnType, compression),
     )

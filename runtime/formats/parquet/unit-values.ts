@@ -22,12 +22,15 @@ export class UnitValues implements PageValues {
   #page = Buffer.alloc(FIRST_BYTES)
   #used = 0
   readonly #scratch = Buffer.alloc(64)
+  /** Of whole numbers that a double holds; undefined once there was another one. */
+  #bounds: { min: number; max: number } | undefined
 
   constructor(field: Field, place: number, layout: { readonly width: number; readonly isFixed: boolean }) {
     this.#field = field
     this.#place = place
     this.#width = layout.width
     this.#isFixed = layout.isFixed
+    this.#bounds = this.#noBounds()
   }
 
   get sizeBytes(): number {
@@ -52,13 +55,33 @@ export class UnitValues implements PageValues {
     return { bytes, encoding: ENCODING.plain }
   }
 
-  /** Bounds help to skip files by their numbers, which hardly anybody does by a decimal. */
   takeBounds(): Bounds | undefined {
-    return undefined
+    const bounds = this.#bounds
+    this.#bounds = this.#noBounds()
+    return bounds === undefined || bounds.min > bounds.max ? undefined : bounds
   }
 
   boundBytes(bound: number | Uint8Array): Uint8Array {
-    return typeof bound === 'number' ? new Uint8Array(this.#width) : bound
+    if (typeof bound !== 'number') return bound
+    const bytes = Buffer.alloc(this.#width)
+    if (this.#width === 4) bytes.writeInt32LE(bound)
+    else bytes.writeBigInt64LE(BigInt(bound))
+    return bytes
+  }
+
+  /** Bounds help to skip files by their numbers, which hardly anybody does by a decimal. */
+  #noBounds(): { min: number; max: number } | undefined {
+    return this.#field.logical?.kind === 'bigint' ? { min: Infinity, max: -Infinity } : undefined
+  }
+
+  #seen(value: number): void {
+    const bounds = this.#bounds
+    if (bounds === undefined) return
+    if (!Number.isSafeInteger(value)) this.#bounds = undefined
+    else {
+      if (value < bounds.min) bounds.min = value
+      if (value > bounds.max) bounds.max = value
+    }
   }
 
   #putDigits(bytes: Uint8Array, start: number, end: number): void {
@@ -81,6 +104,7 @@ export class UnitValues implements PageValues {
 
   #putNumber(value: number): void {
     const at = this.#used
+    this.#seen(value)
     if (this.#width === 4) {
       if (value !== (value | 0)) throw unwritable(this.#field, value, 'has too many digits')
       this.#page.writeInt32LE(value + 0, at)
@@ -91,6 +115,7 @@ export class UnitValues implements PageValues {
   }
 
   #putBig(value: bigint): void {
+    this.#seen(Number(value))
     if (BigInt.asIntN(8 * this.#width, value) !== value)
       throw unwritable(this.#field, value, `has more than ${8 * this.#width} bits`)
     if (!this.#isFixed) {

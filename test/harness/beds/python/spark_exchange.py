@@ -2,6 +2,7 @@
 
 read=FORMAT:PATH              parquet or delta
 write=FORMAT:PATH:FIRST:COUNT numbered rows of many types; a Delta table is appended to, and partitioned by `kind`
+checkpoint=PATH:ROWS           a checkpoint of the log of a Delta table, in parts of so many rows
 read-topic=SERVERS/TOPIC      the values of committed records
 write-topic=SERVERS/TOPIC:COUNT
 """
@@ -62,6 +63,10 @@ with open(result, "w") as out:
             form, path, first, count = argument.rsplit(":", 3)
             writer = numbered(int(first), int(count)).write.format(form).mode("append")
             (writer.partitionBy("kind") if form == "delta" else writer).save(path)
+        elif verb == "checkpoint":
+            path, part = argument.rsplit(":", 1)
+            spark.conf.set("spark.databricks.delta.checkpoint.partSize", part)
+            spark._jvm.org.apache.spark.sql.delta.DeltaLog.forTable(spark._jsparkSession, path).checkpoint()
         else:
             servers, topic = argument.split("/", 1)
             if verb == "read-topic":

@@ -13,7 +13,8 @@ def text_of(value):
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, datetime.datetime):
-        return str((value - EPOCH) // MICROSECOND)
+        # a local time as if its place were at UTC
+        return str(((value if value.tzinfo else value.replace(tzinfo=datetime.timezone.utc)) - EPOCH) // MICROSECOND)
     if isinstance(value, datetime.date):
         return str(value.toordinal() - 719163)
     if isinstance(value, datetime.time):

@@ -7,6 +7,7 @@ import sys
 
 import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
+from deltalake.exceptions import CommitFailedError
 
 out = open(sys.argv[1], "w")
 path = sys.argv[2]
@@ -26,6 +27,36 @@ def rows(start, count):
     })
 
 
+def mixed(start, count):
+    """Rows whose values a job has no types for: microseconds, local times, small and large integers."""
+    numbers = range(start, start + count)
+    micros = [1_700_000_000_123_456 + n * 1001 for n in numbers]
+    return pa.table({
+        "id": pa.array(numbers, pa.int64()),
+        "name": pa.array([f"name {n}" for n in numbers]),
+        "at": pa.array(micros, pa.timestamp("us", tz="UTC")),
+        "local": pa.array([-n for n in micros], pa.timestamp("us")),
+        "big": pa.array([2**62 + n for n in numbers], pa.int64()),
+        "whole": pa.array([2**31 - 1 - n for n in numbers], pa.int32()),
+        "half": pa.array([n - 2**15 for n in numbers], pa.int16()),
+        "tiny": pa.array([n % 256 - 128 for n in numbers], pa.int8()),
+        "price": pa.array([decimal.Decimal(n) / 4 for n in numbers], pa.decimal128(38, 10)),
+        "amount": pa.array([None if n % 5 == 0 else n / 3 for n in numbers], pa.float64()),
+        "day": pa.array([datetime.date(1969, 12, 30) + datetime.timedelta(days=n) for n in numbers]),
+        "ok": pa.array([None if n % 7 == 0 else n % 2 == 0 for n in numbers]),
+        "raw": pa.array([bytes([n % 256, 255, 0]) for n in numbers]),
+    })
+
+
+def append_again(data):
+    """delta-rs refuses an append that others have overtaken by removing a file, and leaves the repetition to its caller."""
+    while True:
+        try:
+            return write_deltalake(path, data, mode="append")
+        except CommitFailedError:
+            pass
+
+
 for step in sys.argv[3:]:
     name, _, value = step.partition("=")
     if name == "append":
@@ -34,6 +65,13 @@ for step in sys.argv[3:]:
     elif name == "appendByDay":
         start, count = value.split("+")
         write_deltalake(path, rows(int(start), int(count)), mode="append", partition_by=["day"])
+    elif name == "mixed":
+        start, count = value.split("+")
+        write_deltalake(path, mixed(int(start), int(count)), mode="append")
+    elif name == "appendEach":
+        start, count = value.split("+")
+        for number in range(int(start), int(start) + int(count)):
+            append_again(rows(number, 1).select(["id", "name"]))
     elif name == "checkpoint":
         DeltaTable(path).create_checkpoint()
     elif name == "optimize":

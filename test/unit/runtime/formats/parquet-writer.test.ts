@@ -1,8 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { parquetMetadata } from 'hyparquet'
 import { afterAll, expect, test } from 'vitest'
 import { ParquetWriter, type ParquetOptions } from '../../../../runtime/formats/parquet/parquet-writer.ts'
+import { RowBatch } from '../../../../runtime/memory/batch.ts'
 import type { Row, Schema } from '../../../../runtime/model/schema.ts'
 import { schemaOf } from '../../../harness/formats.ts'
 import { batchesOf, readParquet } from '../../../harness/parquet-batches.ts'
@@ -109,6 +111,24 @@ test.each<[string, string, unknown]>([
   expect(() => written(schemaOf({ value: type }), [{ value }])).toThrow(
     expect.objectContaining({ code: 'RECORD_INVALID', message: expect.stringContaining("field 'value'") }),
   )
+})
+
+test.each<[string, string[], object | undefined]>([
+  ['that a double holds are numbers', ['-5', '1700000000123456', '7'], { min: -5, max: 1_700_000_000_123_456 }],
+  ['with one that a double does not hold are unknown', ['-5', '9007199254740993'], undefined],
+])('the bounds of 64-bit integers %s, and another reader finds them in the file', async (_, digits, bounds) => {
+  const schema = schemaOf({ big: 'bigint' })
+  const writer = new ParquetWriter(schema, OPTIONS)
+  writer.add(new RowBatch(digits.map((big) => ({ big }))))
+  expect(writer.end().columns).toEqual([{ nulls: 0, bounds }])
+  const bytes = Buffer.concat(writer.take())
+  const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length)
+  const { statistics } = parquetMetadata(file).row_groups[0]?.columns[0]?.meta_data ?? {}
+  const found =
+    statistics?.min_value === undefined
+      ? undefined
+      : { min: Number(statistics.min_value), max: Number(statistics.max_value) }
+  expect(found).toEqual(bounds)
 })
 
 test('the summary has the nulls and bounds of all row groups', () => {

@@ -8,7 +8,7 @@ import type { SourceReader } from '../../../../../runtime/connectors/source.ts'
 import { RowBatch } from '../../../../../runtime/memory/batch.ts'
 import type { Row, Schema } from '../../../../../runtime/model/schema.ts'
 import { expectExactRestores, readAll } from '../../../../harness/connector-conformance.ts'
-import { deltaSinkContext } from '../../../../harness/delta-table.ts'
+import { deltaActions, deltaSinkContext } from '../../../../harness/delta-table.ts'
 import { schemaOf } from '../../../../harness/formats.ts'
 import { sourceContext } from '../../../../harness/source-context.ts'
 
@@ -142,6 +142,27 @@ const META = {
   partitionColumns: [],
   configuration: {},
 }
+
+test.each(['behind', 'before'])(
+  'when rows of a file are deleted by a vector, and its removal stands %s its addition, the file is refused and not left out',
+  async (place) => {
+    await write([rows(0, 3)])
+    const path = String(
+      deltaActions(join(folder, 'table'))
+        .flat()
+        .find(({ add }) => add !== undefined)?.['add']?.['path'],
+    )
+    const deletionVector = { storageType: 'u', pathOrInlineDv: 'x', offset: 1, sizeInBytes: 1, cardinality: 1 }
+    const file = { path, partitionValues: {}, size: 1, modificationTime: 1, dataChange: true }
+    const [add, remove] = [{ add: { ...file, deletionVector } }, { remove: { path, dataChange: true } }]
+    commit(2, ...(place === 'behind' ? [add, remove] : [remove, add]))
+    const source = connector.source({ path: 'table' })
+    await expect(source.enumerator(context()).discover([], 1)).rejects.toMatchObject({
+      code: 'DELTA_FEATURE_UNKNOWN',
+      message: expect.stringContaining('deletion vector'),
+    })
+  },
+)
 
 test.each<[string, object[]]>([
   [
