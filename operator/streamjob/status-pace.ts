@@ -30,15 +30,16 @@ export class StatusPace {
 
   /** After how many ms this change may be written; 0: now. */
   heldBackMs(jobUid: string, { before, next, now, leastMs = 0, hasTold = false }: Writing): number {
-    const known =
+    const writtenAt =
       this.#writtenAt.get(jobUid) ?? (hasTold || leastMs === 0 ? -Infinity : this.#assume(jobUid, now, leastMs))
-    const sinceMs = now - known
+    const sinceMs = now - writtenAt
     if (sinceMs < 0 || intent(before) !== intent(next)) return 0
     const isProgress = progress(before) !== progress(next)
     if (isProgress && !isUnderWay(before, next)) return 0
     return Math.max(0, (isProgress ? LEAST_PROGRESS_MS : Math.max(LEAST_BETWEEN_MS, leastMs)) - sinceMs)
   }
 
+  /** Takes a write for made at some time since `leastMs`. */
   #assume(jobUid: string, now: number, leastMs: number): number {
     const assumed = now - leastMs * shareOf(jobUid)
     this.#writtenAt.set(jobUid, assumed)

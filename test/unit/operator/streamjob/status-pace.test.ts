@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { StatusPace } from '../../../../operator/streamjob/status-pace.ts'
 import { OperatorWorld } from '../../../harness/operator-world.ts'
 
 /** A job that runs, whose operator remembers its passes. */
@@ -70,5 +71,29 @@ describe('the status of a job whose coordinator says something else at each ques
     expect([world.job()?.status?.restarts, nextMs]).toEqual([1, expect.toSatisfy((ms: number) => ms <= 10_000)])
     await passes(world, 11)
     expect(world.job()?.status?.restarts).toBe(2)
+  })
+})
+
+describe('an operator that has just started', () => {
+  const NOW = 1_000_000_000
+  const REST_MS = 800_000
+  const jobs = Array.from({ length: 1_000 }, (_, index) => `uid-${index}`)
+  const figures = { before: { restarts: 1 }, next: { restarts: 2 }, now: NOW }
+  const heldBack = (pace: StatusPace, more: object): number[] =>
+    jobs.map((uid) => pace.heldBackMs(uid, { ...figures, ...more }))
+
+  test('writes the figures of jobs at rest one after the other, within the time that they may be old', () => {
+    const waits = heldBack(new StatusPace(), { leastMs: REST_MS })
+    const inTenths = Array.from({ length: 10 }, (_, tenth) =>
+      waits.filter((ms) => ms > (tenth * REST_MS) / 10 && ms <= ((tenth + 1) * REST_MS) / 10),
+    )
+    for (const { length } of inTenths) expect(length).toBeGreaterThan(50)
+    expect(Math.max(...waits)).toBeLessThanOrEqual(REST_MS)
+  })
+
+  test('writes at once what is no figure, what it has told, and figures of jobs that are not at rest', () => {
+    const phase = { next: { phase: 'Failing' as const }, leastMs: REST_MS }
+    for (const more of [phase, { leastMs: REST_MS, hasTold: true }, {}])
+      expect(new Set(heldBack(new StatusPace(), more))).toEqual(new Set([0]))
   })
 })
