@@ -72,8 +72,12 @@ export interface SinkWriter {
   notes?(): readonly SinkNote[]
   /** The input has ended: no row will follow, in no attempt. Called before the last `prepareCommit`s. */
   endInput?(): void
-  /** Makes the output of `checkpoint` visible. May be called again with the same: idempotent. */
-  commit(committables: readonly Committable[]): Promise<void>
+  /**
+   * Makes the output of `checkpoint` visible. May be called again with the same: idempotent. A writer whose rows are
+   * outside for good when `prepareCommit` has resolved has no such member, and returns no committables; one of another
+   * sink that stood in its place is refused before `open`, because nobody would ever commit it.
+   */
+  commit?(committables: readonly Committable[]): Promise<void>
   /** Ends without committing. After a crash it is never called. */
   close(): Promise<void>
 }

@@ -333,7 +333,7 @@ export class Subtask {
   async #commit(checkpoint: CheckpointId): Promise<void> {
     while (this.#prepared[0] && this.#prepared[0].checkpoint <= checkpoint) {
       const { operator, committables } = this.#prepared[0]
-      if (committables.length > 0) await this.#parts.sinks.get(operator)?.commit(committables)
+      if (committables.length > 0) await this.#parts.sinks.get(operator)?.commit?.(committables)
       this.#prepared.shift()
     }
     await this.#parts.input.notifyComplete(checkpoint)

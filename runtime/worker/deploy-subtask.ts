@@ -198,7 +198,9 @@ class Deployer {
       })
       this.#opened.push(() => writer.close())
       const { committables, sinkNotes } = deployment.restore
-      await writer.open(memberOf(committables, operator.id) ?? [], memberOf(sinkNotes, operator.id) ?? [])
+      const recovered = memberOf(committables, operator.id) ?? []
+      if (recovered.length > 0 && writer.commit === undefined) throw neverCommitted(operator.id)
+      await writer.open(recovered, memberOf(sinkNotes, operator.id) ?? [])
       checkCurrent()
       sinks.set(operator.id, writer)
     }
@@ -376,4 +378,16 @@ function eventTimeField(operator: OperatorNode, name: string): Field {
       domain: 'user',
     })
   return field
+}
+
+/** Of a checkpoint that was restored before the sink that stood there had committed it. */
+function neverCommitted(operatorId: string): MillraceError {
+  return new MillraceError(
+    'SINK_CHANGED',
+    `${operatorId} has output in the checkpoint that waits for its commit, and the sink that it is now commits nothing`,
+    {
+      domain: 'user',
+      hint: 'put the sink and its delivery back as they were until the job has completed a checkpoint, then change them',
+    },
+  )
 }

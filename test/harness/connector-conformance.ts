@@ -136,15 +136,15 @@ class SinkRun {
     const committables = await writer.prepareCommit(++this.#checkpoint)
     await this.#expectVisible('prepared rows are invisible')
     const second = await this.#write(writer, 3)
-    await writer.commit(committables)
+    await writer.commit?.(committables)
     this.#expected.push(...first)
     await this.#expectVisible('a commit shows its checkpoint and nothing of the next')
-    await writer.commit(committables)
+    await writer.commit?.(committables)
     await this.#expectVisible('a repeated commit changes nothing')
-    await writer.commit(await writer.prepareCommit(++this.#checkpoint))
+    await writer.commit?.(await writer.prepareCommit(++this.#checkpoint))
     this.#expected.push(...second)
     await this.#expectVisible('the next checkpoint follows')
-    await writer.commit(await writer.prepareCommit(++this.#checkpoint))
+    await writer.commit?.(await writer.prepareCommit(++this.#checkpoint))
     await this.#expectVisible('an empty checkpoint shows nothing')
   }
 
@@ -164,12 +164,12 @@ class SinkRun {
     const crashed = await this.#open(0, [])
     const rows = await this.#write(crashed, 4)
     const committables = manifest(await crashed.prepareCommit(++this.#checkpoint))
-    await crashed.commit(committables)
+    await crashed.commit?.(committables)
     await this.#write(crashed, 2)
     this.#expected.push(...rows)
     const writer = await this.#open(0, committables)
     const again = await this.#write(writer, 2)
-    await writer.commit(await writer.prepareCommit(++this.#checkpoint))
+    await writer.commit?.(await writer.prepareCommit(++this.#checkpoint))
     this.#expected.push(...again)
     await this.#expectVisible('what was committed before the crash stays once')
     await writer.close()
@@ -190,7 +190,7 @@ class SinkRun {
     this.#checkpoint++
     for (const writer of writers) {
       this.#expected.push(...(await this.#write(writer, 1)))
-      await writer.commit(await writer.prepareCommit(this.#checkpoint))
+      await writer.commit?.(await writer.prepareCommit(this.#checkpoint))
       await writer.close()
     }
     await this.#expectVisible('and they go on')
@@ -206,7 +206,7 @@ class SinkRun {
     const writer = await this.#open(0, [])
     this.#checkpoint++
     this.#expected.push(...(await this.#write(writer, 2)))
-    await writer.commit(await writer.prepareCommit(this.#checkpoint))
+    await writer.commit?.(await writer.prepareCommit(this.#checkpoint))
     await this.#expectVisible('output of a checkpoint that never completed is never visible')
     await writer.close()
   }

@@ -48,7 +48,7 @@ async function opened(schema: Schema, options: object, jobUid = 'job-1'): Promis
 
 async function checkpoint(writer: SinkWriter, id: number, rows: Row[]): Promise<void> {
   await writer.write(new RowBatch(rows))
-  await writer.commit(await writer.prepareCommit(id))
+  await writer.commit?.(await writer.prepareCommit(id))
 }
 
 /** Takes away the versions that a checkpoint of the log covers: readers have to use it. */

@@ -61,10 +61,6 @@ export class CassandraSinkWriter implements SinkWriter {
     return []
   }
 
-  async commit(): Promise<void> {
-    // everything is visible since it was written
-  }
-
   async close(): Promise<void> {
     await this.#access.close()
   }

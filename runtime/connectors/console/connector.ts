@@ -24,7 +24,6 @@ const consoleSink: SinkConnector = {
             context.ports.printLine(printable(line), context.operatorId)
       },
       prepareCommit: async () => [],
-      commit: async () => undefined,
       close: async () => undefined,
     }
   },

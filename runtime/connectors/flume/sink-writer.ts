@@ -69,10 +69,6 @@ export class FlumeSinkWriter implements SinkWriter {
     return []
   }
 
-  async commit(): Promise<void> {
-    // the agents have had everything since they answered
-  }
-
   async close(): Promise<void> {
     this.#client.close()
   }

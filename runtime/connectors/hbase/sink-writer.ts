@@ -94,10 +94,6 @@ export class HbaseSinkWriter implements SinkWriter {
     return []
   }
 
-  async commit(): Promise<void> {
-    // everything is visible since it was written
-  }
-
   async close(): Promise<void> {
     this.#cancelLinger?.()
     this.#gateway.close()

@@ -74,10 +74,6 @@ export class HttpSinkWriter implements SinkWriter {
     return []
   }
 
-  async commit(): Promise<void> {
-    // the service has had everything since it answered
-  }
-
   async close(): Promise<void> {
     this.#cancelLinger?.()
     this.#closing.abort()

@@ -96,10 +96,6 @@ export class KuduSinkWriter implements SinkWriter {
     return []
   }
 
-  async commit(): Promise<void> {
-    // everything is visible since it was written
-  }
-
   async close(): Promise<void> {
     await this.#access.close()
   }

@@ -81,10 +81,6 @@ export class NatsSinkWriter implements SinkWriter {
     return []
   }
 
-  commit(): Promise<void> {
-    return Promise.resolve()
-  }
-
   async close(): Promise<void> {
     await this.#opened?.sink.client.close()
   }

@@ -72,10 +72,6 @@ export class PulsarSinkWriter implements SinkWriter {
     return []
   }
 
-  commit(): Promise<void> {
-    return Promise.resolve()
-  }
-
   async close(): Promise<void> {
     await this.#opened?.topic.close()
   }

@@ -42,10 +42,6 @@ export class TcpSinkWriter implements SinkWriter {
     return []
   }
 
-  async commit(): Promise<void> {
-    // the receiver has had everything since the barrier
-  }
-
   async close(): Promise<void> {
     this.#sender.close()
   }

@@ -55,7 +55,7 @@ async function opened(opening: Opening = {}): Promise<SinkWriter> {
 async function checkpoint(writer: SinkWriter, id: number, ...rows: Row[]): Promise<Committable[]> {
   await writer.write(new RowBatch(rows))
   const committables = await writer.prepareCommit(id)
-  await writer.commit(committables)
+  await writer.commit?.(committables)
   return committables
 }
 
@@ -178,7 +178,7 @@ test('whatever comes and wherever the writer dies, the table is what a map holds
         }
         const committables = step === 'die' ? [] : await writer.prepareCommit(++number)
         if (step !== 'die') complete()
-        if (step === 'commit' || step === 'die behind commit') await writer.commit(committables)
+        if (step === 'commit' || step === 'die behind commit') await writer.commit?.(committables)
         if (step === 'commit') continue
         pending = []
         const recovered = JSON.parse(JSON.stringify(committables)) as Committable[]
@@ -198,7 +198,7 @@ test('when a checkpoint is larger than memory holds, later rows replace those th
   const rows = Array.from({ length: 200_000 }, (_, n) => set(n, 'old'))
   for (const batch of batchesOf(SCHEMA, rows, false)) await writer.write(batch)
   await writer.write(new RowBatch([set(7, 'new'), remove(8)]))
-  await writer.commit(await writer.prepareCommit(1))
+  await writer.commit?.(await writer.prepareCommit(1))
   const live = await liveDeltaRows(table(), TABLE)
   expect(live).toHaveLength(199_999)
   expect(live.filter(({ value }) => value === 'new')).toEqual([expect.objectContaining({ id: 7 })])
@@ -349,7 +349,7 @@ test('when a newer attempt has written the table, the older one is fenced', asyn
   await old.write(new RowBatch([set(1, 'old')]))
   const committables = await old.prepareCommit(1)
   await checkpoint(await opened({ attempt: 2 }), 1, set(1, 'new'))
-  await expect(old.commit(committables)).rejects.toMatchObject({ code: 'SINK_FENCED' })
+  await expect(old.commit?.(committables)).rejects.toMatchObject({ code: 'SINK_FENCED' })
   expect(await found()).toEqual(['1=new'])
 })
 
@@ -357,7 +357,7 @@ test('when a commit is repeated after later rows of others, it changes nothing',
   const writer = await opened()
   const committables = await checkpoint(writer, 1, remove(1))
   await checkpoint(await opened({ jobUid: 'job-2' }), 1, set(1, 'a'))
-  await writer.commit(committables)
+  await writer.commit?.(committables)
   expect(await found()).toEqual(['1=a'])
   expect(deltaActions(table())).toHaveLength(3)
 })

@@ -31,7 +31,7 @@ async function write(format: unknown, rows: readonly Row[], attempt: number, sch
   const writer = sink.writer({ ...sinkContext(ports, { attempt }), schema })
   await writer.open([])
   await writer.write(new RowBatch([...rows]))
-  await writer.commit(await writer.prepareCommit(attempt))
+  await writer.commit?.(await writer.prepareCommit(attempt))
   await writer.close()
 }
 

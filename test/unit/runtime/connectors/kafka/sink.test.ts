@@ -68,14 +68,14 @@ describe('the Kafka sink', () => {
     await write(writer, 0, 5)
     const prepared = await writer.prepareCommit(1)
     expect(await committed()).toEqual([])
-    await writer.commit(prepared)
+    await writer.commit?.(prepared)
     expect(await committed()).toEqual(range(0, 5))
   })
 
   test('when nothing was written, there is nothing to commit but the fence', async () => {
     const writer = await open({})
     const first = await writer.prepareCommit(1)
-    await writer.commit(first)
+    await writer.commit?.(first)
     expect(await writer.prepareCommit(2)).toEqual([])
     expect(kafka.listTransactions()).toEqual([])
   })
@@ -85,9 +85,9 @@ describe('the Kafka sink', () => {
     await write(writer, 0, 5)
     const one = await writer.prepareCommit(1)
     await write(writer, 5, 9)
-    await writer.commit(one)
+    await writer.commit?.(one)
     expect(await committed()).toEqual(range(0, 5))
-    await writer.commit(await writer.prepareCommit(2))
+    await writer.commit?.(await writer.prepareCommit(2))
     expect(await committed()).toEqual(range(0, 9))
   })
 
@@ -95,10 +95,10 @@ describe('the Kafka sink', () => {
     const first = await open({ attempt: 1 })
     await write(first, 0, 5)
     const one = await first.prepareCommit(1)
-    await first.commit(one)
+    await first.commit?.(one)
     for (let i = 0; i < 4; i++) {
       await write(first, 100 + i, 101 + i)
-      await first.commit(await first.prepareCommit(2 + i))
+      await first.commit?.(await first.prepareCommit(2 + i))
     }
     for (const attempt of [2, 3, 4]) await open({ attempt, slot: attempt }, one)
     expect(await committed()).toEqual([...range(0, 5), ...range(100, 104)])
@@ -117,7 +117,7 @@ describe('the Kafka sink', () => {
     const first = await open({ attempt: 1 })
     await write(first, 0, 5)
     const prepared = await first.prepareCommit(1)
-    await first.commit(prepared)
+    await first.commit?.(prepared)
     kafka.forget()
     await expect(open({ attempt: 2 }, prepared)).rejects.toMatchObject({ code: 'KAFKA_TRANSACTION_FORGOTTEN' })
   })
@@ -139,7 +139,7 @@ describe('the Kafka sink', () => {
       { attempt: 2, slot: 1 },
       prepared.filter((_, i) => i % 2 === 1),
     )
-    for (const writer of [zero, one]) await writer.commit(await writer.prepareCommit(2))
+    for (const writer of [zero, one]) await writer.commit?.(await writer.prepareCommit(2))
     expect(kafka.transactionIds('Ongoing')).toEqual([])
     expect(await committed()).toEqual([...range(0, 5), ...range(10, 15), ...range(20, 25)])
   })
@@ -155,7 +155,7 @@ describe('the Kafka sink', () => {
     }
     const next = await open({ jobUid: 'next', predecessors: ['gone'] })
     expect(kafka.transactionIds('Ongoing')).toHaveLength(2)
-    await next.commit(await next.prepareCommit(1))
+    await next.commit?.(await next.prepareCommit(1))
     expect(kafka.transactionIds('Ongoing')).toEqual([expect.stringContaining('millrace-alive-')])
   })
 
@@ -165,7 +165,7 @@ describe('the Kafka sink', () => {
     await zombie.prepareCommit(1)
     await write(zombie, 5, 9)
     const next = await open({ attempt: 2 })
-    await next.commit(await next.prepareCommit(2))
+    await next.commit?.(await next.prepareCommit(2))
     await write(zombie, 9, 12)
     await expect(zombie.prepareCommit(2)).rejects.toMatchObject({ code: 'KAFKA_PRODUCER_FENCED' })
     expect(await committed()).toEqual([])
@@ -173,14 +173,14 @@ describe('the Kafka sink', () => {
 
   test('when a zombie begins a transaction only after the first fence, it is aborted within minutes of checkpoints', async () => {
     const [zombie, next] = [await open({ attempt: 1 }), await open({ attempt: 2 })]
-    await next.commit(await next.prepareCommit(1))
+    await next.commit?.(await next.prepareCommit(1))
     await write(zombie, 0, 5)
     // Makes it send what it has; nobody takes what it prepared.
     await zombie.prepareCommit(1)
     expect(kafka.transactionIds('Ongoing')).toHaveLength(1)
     for (let checkpoint = 2; checkpoint < 10; checkpoint++) {
       await sleep(ports.clock, 30_000)
-      await next.commit(await next.prepareCommit(checkpoint))
+      await next.commit?.(await next.prepareCommit(checkpoint))
     }
     expect(kafka.transactionIds('Ongoing')).toEqual([])
   })
@@ -202,8 +202,8 @@ describe('the Kafka sink', () => {
       for (let checkpoint = 1; checkpoint <= 5; checkpoint++) {
         await write(writer, checkpoint * 100, checkpoint * 100 + 50)
         const prepared = await writer.prepareCommit(checkpoint)
-        await writer.commit(prepared)
-        await writer.commit(prepared)
+        await writer.commit?.(prepared)
+        await writer.commit?.(prepared)
       }
       kafka.fault = () => undefined
       expect(await committed()).toEqual([1, 2, 3, 4, 5].flatMap((n) => range(n * 100, n * 100 + 50)))

@@ -149,7 +149,7 @@ describe('effectively once', () => {
     const openObjects = (url: string): Objects => {
       const objects = ports.openObjects(url)
       const read: Objects['read'] = async (...args) => {
-        await older.commit(recovered)
+        await older.commit?.(recovered)
         return objects.read(...args)
       }
       return new Proxy(objects, { get: (of, name: keyof Objects) => (name === 'read' ? read : of[name].bind(of)) })
@@ -172,7 +172,7 @@ describe('effectively once', () => {
     const writer = await writerTo(pulsar, EFFECTIVELY_ONCE)
     await writer.write(rowsOf(1, 2))
     const committables = await writer.prepareCommit(1)
-    await expect(writer.commit(committables)).rejects.toMatchObject({
+    await expect(writer.commit?.(committables)).rejects.toMatchObject({
       code: 'PULSAR_NO_DEDUPLICATION',
       domain: 'user',
       hint: expect.stringContaining('set-deduplication'),
@@ -223,12 +223,12 @@ describe('effectively once', () => {
     const pulsar = topicOf(0)
     const writer = await writerTo(pulsar, EFFECTIVELY_ONCE)
     await writer.write(rowsOf(1))
-    await writer.commit(await writer.prepareCommit(1))
+    await writer.commit?.(await writer.prepareCommit(1))
     await writer.write(rowsOf(2))
     const waiting = await writer.prepareCommit(2)
     pulsar.isDown = true
     pulsar.cut()
-    await expect(writer.commit(waiting)).rejects.toMatchObject({ code: 'PULSAR_UNREACHABLE' })
+    await expect(writer.commit?.(waiting)).rejects.toMatchObject({ code: 'PULSAR_UNREACHABLE' })
     await writer.close()
     expect(await filesLeft()).toEqual(['1-0-1'])
     pulsar.isDown = false
@@ -248,9 +248,9 @@ describe('effectively once', () => {
     const other = await writerTo(pulsar, EFFECTIVELY_ONCE, { attempt: 2, slot: 1 })
     await other.write(rowsOf(2))
     const waiting = await other.prepareCommit(2)
-    await writer.commit(await writer.prepareCommit(2))
+    await writer.commit?.(await writer.prepareCommit(2))
     expect(await filesLeft()).toEqual(['2-1-0'])
-    await other.commit(waiting)
+    await other.commit?.(waiting)
     expect(numbersIn(pulsar)).toEqual([2])
     expect(await filesLeft()).toEqual([])
     await writer.close()
@@ -440,13 +440,13 @@ async function runJob(pulsar: VirtualPulsar, options: object, steps: readonly St
         saved = { position, committables: jsonOf(await writer.prepareCommit(at)) }
         if (step === 'die before commit') throw new Died()
         if (step === 'die in the commit') {
-          const dying = writer.commit(saved.committables)
-          dying.catch(() => undefined)
+          const dying = writer.commit?.(saved.committables)
+          dying?.catch(() => undefined)
           for (let turns = at % 9; turns > 0; turns--) await new Promise((resolve) => setImmediate(resolve))
           await writer.close()
           throw new Died()
         }
-        await writer.commit(saved.committables)
+        await writer.commit?.(saved.committables)
         if (step.endsWith('die behind commit')) throw new Died()
         if (position >= ROWS && at >= steps.length) return await writer.close()
         saved = { ...saved, committables: [] }
