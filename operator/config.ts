@@ -1,5 +1,5 @@
 import type { TokenKeys } from './resources/job-token.ts'
-import { UNSIGNED } from '../runtime/checkpoint/signed-store.ts'
+import { UNSIGNED } from '../runtime/model/signing.ts'
 import { ENCRYPTIONS } from '../runtime/model/encryption.ts'
 import { parseArgs } from 'node:util'
 import { parseAddressBlock } from '../runtime/model/address-blocks.ts'

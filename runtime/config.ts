@@ -2,7 +2,8 @@ import { DEFAULT_HEARTBEAT_TIMEOUT_MS } from './control/silence-watch.ts'
 import type { Encryption } from './model/encryption.ts'
 import { MillraceError } from './model/errors.ts'
 import { decodeReach, type Reach } from './model/reach.ts'
-import { UNSIGNED, type Signing } from './checkpoint/signed-store.ts'
+import type { Signing } from './checkpoint/signed-store.ts'
+import { UNSIGNED } from './model/signing.ts'
 import type { NetAddress } from './ports/net.ts'
 
 /** What a runtime process is told by its environment; the operator and `millrace run` set the same variables. */

@@ -1,4 +1,4 @@
-import type { Unsigned } from '../../runtime/checkpoint/signed-store.ts'
+import type { Unsigned } from '../../runtime/model/signing.ts'
 import type { Encryption } from '../../runtime/model/encryption.ts'
 import { TOKEN_ENV } from './job-token.ts'
 import { encodeReach, type Reach } from '../../runtime/model/reach.ts'

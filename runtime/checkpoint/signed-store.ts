@@ -1,11 +1,8 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { MillraceError } from '../model/errors.ts'
+import type { Unsigned } from '../model/signing.ts'
 import type { Store } from '../ports/store.ts'
 import { isSealed } from './sealed-file.ts'
-
-/** What to do with files that nobody has signed: `accept` them, while the job still has some, or `refuse` them. */
-export const UNSIGNED = ['accept', 'refuse'] as const
-export type Unsigned = (typeof UNSIGNED)[number]
 
 export interface Signing {
   /** The first signs, any may have signed. */
