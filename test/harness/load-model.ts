@@ -137,7 +137,8 @@ export class LoadModel {
       firstRecordAt: null,
       watermark: null,
       lagRecords: isSource ? this.#lag / this.#slots.source : null,
-      time: { elapsed, idle: elapsed - this.#times[chain] - backpressured, backpressured },
+      // counted, so that rounding makes it no less than nothing
+      time: { elapsed, idle: Math.max(0, elapsed - this.#times[chain] - backpressured), backpressured },
       trouble: null,
     }
   }
