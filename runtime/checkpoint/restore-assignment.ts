@@ -87,11 +87,25 @@ function snapshotsOf(manifest: Manifest | undefined): Manifest['subtasks'][strin
 
 /** Operators that hold state in the checkpoint and are gone from the plan: a restore would lose it. */
 export function droppedState(plan: ExecutionPlan, manifest: Manifest): string[] {
-  const present = new Set(plan.chains.flatMap((chain) => chain.operators.map((operator) => operator.id)))
   const held = snapshotsOf(manifest).flatMap((snapshot) => [
     ...Object.keys(snapshot.state),
     ...Object.keys(snapshot.splits),
     ...Object.keys(snapshot.sinkNotes ?? {}),
   ])
-  return [...new Set(held)].filter((operator) => !present.has(operator)).sort()
+  return goneFrom(plan, held)
+}
+
+/** Sinks whose output waits for its commit and that are gone from the plan: nobody would commit it. */
+export function droppedOutput(plan: ExecutionPlan, manifest: Manifest | undefined): string[] {
+  return goneFrom(
+    plan,
+    snapshotsOf(manifest).flatMap(({ committables }) =>
+      Object.entries(committables).flatMap(([operator, waiting]) => (waiting.length > 0 ? operator : [])),
+    ),
+  )
+}
+
+function goneFrom(plan: ExecutionPlan, operators: readonly string[]): string[] {
+  const present = new Set(plan.chains.flatMap((chain) => chain.operators.map((operator) => operator.id)))
+  return [...new Set(operators)].filter((operator) => !present.has(operator)).sort()
 }

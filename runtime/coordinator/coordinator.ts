@@ -33,7 +33,7 @@ import { summaryOf } from './job-summary.ts'
 import type { SubtaskSeries } from './metrics.ts'
 import { PauseClock } from './pause-clock.ts'
 import { ReportListeners } from './report-listeners.ts'
-import { lostState } from './restore-fit.ts'
+import { lostOutput, lostState } from './restore-fit.ts'
 import { Savepoints } from './savepoints.ts'
 import { SwitchPreparation } from './switch-preparation.ts'
 import { failureOf, WorkerOrders } from './worker-orders.ts'
@@ -717,6 +717,8 @@ export class Coordinator {
     )
     // Early messages of this attempt (drained) belong to the run, so it is in place before the deployments go out.
     this.#run = run
+    const lost = lostOutput(wanted, manifest)
+    if (lost !== undefined) throw lost
     await this.#orders.start(attempt, deployments)
     if (this.#closed) return
     this.#revision = wanted.target.revision

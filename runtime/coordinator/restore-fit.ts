@@ -1,5 +1,5 @@
 import type { Manifest } from '../checkpoint/manifest.ts'
-import { droppedState } from '../checkpoint/restore-assignment.ts'
+import { droppedOutput, droppedState } from '../checkpoint/restore-assignment.ts'
 import type { SavedState } from '../checkpoint/saved-state.ts'
 import { MillraceError } from '../model/errors.ts'
 import { incompatibilities } from '../plan/change.ts'
@@ -65,6 +65,23 @@ export function lostState(
       domain: 'user',
       path: 'spec.graph',
       hint: 'Keep the ids of sources, and ids, keys and types of operators with state, or give what changed a new id; the job continues as before.',
+    },
+  )
+}
+
+/**
+ * Why an attempt must not start from a checkpoint, given without what is committed: a sink that is gone has output there.
+ */
+export function lostOutput({ plan }: PlannedJob, manifest: Manifest | undefined): MillraceError | undefined {
+  const dropped = droppedOutput(plan, manifest)
+  if (dropped.length === 0) return undefined
+  return new MillraceError(
+    'SINK_CHANGED',
+    `the graph lacks ${dropped.join(', ')}, whose output of the newest checkpoint waits for its commit`,
+    {
+      domain: 'user',
+      path: 'spec.graph',
+      hint: 'put the sink back until the job has completed a checkpoint, then remove or rename it',
     },
   )
 }
