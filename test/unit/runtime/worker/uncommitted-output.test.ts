@@ -67,6 +67,7 @@ test('output that waits for its commit is not dropped in silence when its sink i
   await before.start()
   await before.reportWith('behind a checkpoint', ({ checkpoint }) => checkpoint !== null)
   const after = jobInto('renamed', () => sends, before.folder)
-  await after.start()
+  await after.startIdle()
+  after.want('running', undefined, 'renamed')
   expect(await endOf(after)).toEqual({ phase: 'failed', code: 'SINK_CHANGED' })
 })
