@@ -26,7 +26,7 @@ export const PLANTED_BUGS = {
   noRecommit: bug(
     'what a checkpoint prepared is not committed again by a restore',
     'runtime/worker/deploy-subtask.ts',
-    ['writer.open(memberOf(committables, operator.id) ?? [], ', 'writer.open([], '],
+    ['writer.open(recovered, ', 'writer.open([], '],
   ),
   readBeforeFence: bug(
     'the newest checkpoint is read before older coordinators are fenced',
