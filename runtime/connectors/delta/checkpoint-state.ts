@@ -14,7 +14,7 @@ export class CheckpointState {
   readonly #files = new Map<string, Fields>()
   readonly #removed = new Map<string, Fields>()
 
-  /** Of actions, oldest first, each an object with one member. Throws DELTA_LOG_INVALID. */
+  /** Takes the actions one by one, oldest first; each is an object with one member. Throws DELTA_LOG_INVALID. */
   apply(action: Fields, where: string): void {
     for (const parsed of actionsOf(action, where)) {
       const written = membersOf(memberOf(action, parsed.kind))
