@@ -10,8 +10,8 @@ const MAX_TEXT_BYTES = 64
 const MAX_COLUMNS = 32
 
 /**
- * `stats` of an `add` ("Per-file Statistics", PROTOCOL.md): by them readers leave out files. Of `times` the bounds are
- * microseconds.
+ * `stats` of an `add` ("Per-file Statistics", PROTOCOL.md), by which readers leave out files. The bounds of
+ * columns in `times` are microseconds.
  */
 export function fileStatistics(
   schema: Schema,

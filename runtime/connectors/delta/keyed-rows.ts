@@ -33,7 +33,7 @@ export class KeyedRows {
     return this.#rows.size >= MOST_ROWS || this.#characters >= MOST_CHARACTERS
   }
 
-  /** Those that stay, and those that delete; none is left. */
+  /** Takes out all rows: those to be kept, and those that delete the row of their key. */
   take(): { readonly kept: Row[]; readonly deleted: Row[] } {
     const kept: Row[] = []
     const deleted: Row[] = []

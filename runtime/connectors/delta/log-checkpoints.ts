@@ -19,8 +19,8 @@ export interface LogCheckpointsOptions {
 }
 
 /**
- * Writes a checkpoint of the log behind every so many versions, so that nobody has to read all of them. Who puts such a
- * version writes its checkpoint. Without one the table is as sound as before.
+ * Writes a checkpoint of the log behind every so many versions, so that nobody has to read all of them. The writer that
+ * commits such a version writes its checkpoint. The table is as sound without one.
  */
 export class LogCheckpoints {
   readonly #options: LogCheckpointsOptions

@@ -44,7 +44,7 @@ export interface KeyedIntakeOptions {
 }
 
 /**
- * Of the rows of a key the last one counts. What does not fit into memory becomes a generation of files of its own, the
+ * Keeps the last row of each key. What does not fit into memory becomes a generation of files of its own, the
  * rows of which a later generation replaces.
  */
 export class KeyedIntake implements SinkIntake {
