@@ -129,7 +129,8 @@ async function steady(): Promise<void> {
   add('coordinator requests a job and minute, at rest', '', [(standIns.requests - asked) / jobs / minutes])
   add('CPU at rest', '% of a core', [((cpuSeconds() - cpu) / STEADY_MS) * 100_000])
   const after = await reconciles()
-  add('pass over a job at rest, mean', 'ms', [((after.seconds - passes.seconds) / (after.count - passes.count)) * 1000])
+  const made = after.count - passes.count
+  if (made > 0) add('pass over a job at rest, mean', 'ms', [((after.seconds - passes.seconds) / made) * 1000])
   ownDurations('at rest', passes.own, after.own)
 }
 
@@ -137,6 +138,8 @@ async function steady(): Promise<void> {
 function ownDurations(when: string, before: ReadonlyMap<number, number>, after: ReadonlyMap<number, number>): void {
   const counts = [...after].map(([bound, count]) => [bound, count - (before.get(bound) ?? 0)] as const)
   const all = counts.at(-1)?.[1] ?? 0
+  // of no passes there is no duration, neither short nor long
+  if (all === 0) return
   const share = (part: number): number => counts.find(([, count]) => count >= all * part)?.[0] ?? Infinity
   const note = `the bound of a bucket; ${all} passes`
   add(`own time of a pass, ${when}, p50`, 'ms', [share(0.5) * 1000], { target: 5, note })
