@@ -14,6 +14,7 @@ import { type GroupLog, LogSnapshots } from './log-snapshots.ts'
 import { LogMaps } from './map-table.ts'
 import { LogSlots } from './slot-table.ts'
 import { Lifetime, LogLists, LogValues } from './row-tables.ts'
+import { ChangedKeys } from './changed-keys.ts'
 import { readBlock, type ReadTable, tableName, writeBlock } from './state-block.ts'
 import type {
   ListTable,
@@ -21,6 +22,7 @@ import type {
   StateOptions,
   StateShape,
   StateStore,
+  TableChanges,
   TableShape,
   TimerTable,
   ValueTable,
@@ -51,6 +53,8 @@ export class LogStateStore implements StateStore {
   readonly #snapshots: LogSnapshots
   /** Groups of which blocks have come. */
   readonly #restored = new Set<number>()
+  /** Of tables that are mirrored. */
+  readonly #changed = new Map<string, ChangedKeys>()
   /** By table, what was written with other words in its records. */
   readonly #others = new Map<string, LogStateStore>()
 
@@ -82,6 +86,13 @@ export class LogStateStore implements StateStore {
   }
   timers(name: string): TimerTable {
     return this.#table(name, 'timers').table
+  }
+
+  /** Of a table of values or a map that is mirrored. */
+  changes(name: string): TableChanges {
+    const found = this.#tables.get(name)
+    if ((found?.kind === 'value' || found?.kind === 'map') && this.#changed.has(name)) return found.table
+    throw new MillraceError('TABLE_UNKNOWN', `there is no mirrored table ${name} of values, and no such map`)
   }
 
   /** The records of a table, for a loop over them. */
@@ -121,6 +132,7 @@ export class LogStateStore implements StateStore {
     for (const table of readBlock(this.#shape, bytes)) {
       const into = this.#liesAsNow(table) ? this : this.#other(table)
       into.#log(table.name).restore(group, table.parts)
+      this.#noteMirror(group, table)
     }
   }
 
@@ -135,6 +147,14 @@ export class LogStateStore implements StateStore {
       for (const table of this.#tables.values()) if (table.kind === 'timers') table.table.restored(group)
     }
     this.#restored.clear()
+  }
+
+  /** What the last block of a group says decides: when it was written, its mirror knew all entries of the group. */
+  #noteMirror(group: number, { name, mirror }: ReadTable): void {
+    const shape = memberOf(this.#shape.tables, name)
+    if (shape === undefined || shape.kind === 'timers') return
+    if (shape.mirror === mirror) this.#changed.get(name)?.forgetGroup(group)
+    else this.#changed.get(name)?.addGroup(group)
   }
 
   /**
@@ -180,11 +200,13 @@ export class LogStateStore implements StateStore {
     const { schema, ttlMs, rowClass = compileRowClass(schema), keyIn } = shape
     const life = new Lifetime(ttlMs, () => this.#options.now())
     const rows = { key, schema, rowClass, timed: life.timed, ...(keyIn === undefined ? {} : { keyIn }) }
+    const changed = shape.mirror === undefined ? undefined : new ChangedKeys()
+    if (changed !== undefined) this.#changed.set(name, changed)
     switch (shape.kind) {
       case 'value':
         return {
           kind: 'value',
-          table: new LogValues(this.#createLog(name, { ...rows, sequenced: false, chained: false }), life),
+          table: new LogValues(this.#createLog(name, { ...rows, sequenced: false, chained: false }), life, changed),
         }
       case 'list':
         return {
@@ -216,7 +238,7 @@ export class LogStateStore implements StateStore {
           sequenced: false,
           chained: true,
         })
-        return { kind: 'map', table: new LogMaps(entries, members, memberClass, life) }
+        return { kind: 'map', table: new LogMaps({ entries, members, member: memberClass }, life, changed) }
       }
     }
   }
@@ -258,7 +280,7 @@ function userKind(fields: readonly Field[]): 'number' | 'text' {
 /** The shape of a table whose rows lie as in a block; no time of theirs is over. */
 function asWritten(shape: TableShape, read: ReadTable): TableShape {
   if (shape.kind === 'timers') return shape
-  const { ttlMs: _ttl, keyIn: _keyIn, ...now } = shape
+  const { ttlMs: _ttl, keyIn: _keyIn, mirror: _mirror, ...now } = shape
   const bare = now.kind === 'slots' && read.kind === 'map' ? { ...now, kind: read.kind } : now
   return {
     ...bare,

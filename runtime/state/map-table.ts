@@ -1,9 +1,10 @@
 import type { StateKey } from '../memory/state-key.ts'
+import type { ChangedKeys } from './changed-keys.ts'
 import type { RowClass } from '../codegen/rows/row.ts'
 import type { RecordTable } from './record-table.ts'
 import type { Row } from '../model/schema.ts'
 import type { Lifetime } from './row-tables.ts'
-import type { MapTable } from './state-store.ts'
+import type { Change, MapTable, TableChanges } from './state-store.ts'
 
 /** Members may outnumber the entries by this much before those whose entry is gone are looked for. */
 const SPARE_MEMBERS = 1024
@@ -15,18 +16,25 @@ const TIDY_EVERY = 64
  * `members` lists under the key (user key, number), which gives the order. A member whose entry is gone, or was
  * inserted again under another number, is stale: it is skipped, and removed when it is met or when there are too many.
  */
-export class LogMaps implements MapTable {
+export class LogMaps implements MapTable, TableChanges {
   readonly #entries: RecordTable
   readonly #members: RecordTable
   readonly #member: RowClass
   readonly #life: Lifetime
+  /** Of a table that is mirrored. */
+  readonly #changed: ChangedKeys | undefined
   #lastSeq = 0
 
-  constructor(entries: RecordTable, members: RecordTable, member: RowClass, life: Lifetime) {
+  constructor(
+    { entries, members, member }: { entries: RecordTable; members: RecordTable; member: RowClass },
+    life: Lifetime,
+    changed: ChangedKeys | undefined,
+  ) {
     this.#entries = entries
     this.#members = members
     this.#member = member
     this.#life = life
+    this.#changed = changed
     // its numbers are taken, also those of stale members
     members.onRestored = (a) => {
       this.#lastSeq = Math.max(this.#lastSeq, members.code.row(a)['seq'] as number)
@@ -44,7 +52,8 @@ export class LogMaps implements MapTable {
     const seq = old === 0 ? ++this.#lastSeq : this.#entries.code.seq(old)
     this.#entries.code.put(this.#entries.groupAt(group), key, userKey, row, this.#life.stamp(), seq)
     if (old === 0) this.#addMember(group, key, userKey, seq)
-    if (this.#life.timed) this.#entries.sweep(group, this.#life.since())
+    this.#changed?.add(group, key, userKey)
+    if (this.#life.timed) this.#entries.sweep(group, this.#life.since(), this.#goneOf(group))
   }
 
   #addMember(group: number, key: StateKey, userKey: StateKey, seq: number): void {
@@ -58,6 +67,7 @@ export class LogMaps implements MapTable {
   delete(group: number, key: StateKey, userKey: StateKey): boolean {
     const found = this.#live(group, key, userKey) !== 0
     this.#entries.remove(group, key, userKey)
+    this.#changed?.add(group, key, userKey)
     return found
   }
 
@@ -78,7 +88,10 @@ export class LogMaps implements MapTable {
   clear(group: number, key: StateKey): void {
     this.#members.holding(() => {
       for (const a of this.#members.chain(this.#members.find(group, key))) {
-        if (this.#entryOf(group, key, a) !== 0) this.#entries.remove(group, key, this.#userKey(a))
+        if (this.#entryOf(group, key, a) === 0) continue
+        const userKey = this.#userKey(a)
+        this.#entries.remove(group, key, userKey)
+        this.#changed?.add(group, key, userKey)
       }
     })
     this.#members.remove(group, key)
@@ -89,8 +102,33 @@ export class LogMaps implements MapTable {
     for (const key of this.#keys(group)) for (const [userKey, row] of this.entries(group, key)) visit(key, userKey, row)
   }
 
+  *take(): Generator<Change> {
+    const changed = this.#changed
+    if (changed === undefined) return
+    const { code } = this.#entries
+    for (const group of changed.takeGroups())
+      this.#entries.each(group, (a) => {
+        changed.add(group, code.key(a), code.user(a))
+      })
+    if (this.#life.timed)
+      for (const group of this.#entries.groups.keys())
+        this.#entries.expire(group, this.#life.since(), this.#goneOf(group))
+    for (const [group, keys] of changed.take())
+      for (const [key, userKeys] of keys)
+        for (const userKey of userKeys ?? []) yield { key, userKey, row: this.get(group, key, userKey) }
+  }
+
   get size(): number {
     return this.#entries.size
+  }
+
+  /** Hears of entries that expire, where somebody must know. */
+  #goneOf(group: number): ((a: number) => void) | undefined {
+    const changed = this.#changed
+    if (changed === undefined) return undefined
+    return (a) => {
+      changed.add(group, this.#entries.code.key(a), this.#entries.code.user(a))
+    }
   }
 
   #keys(group: number): StateKey[] {

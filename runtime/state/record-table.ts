@@ -184,7 +184,13 @@ export class RecordTable implements GroupOwner {
    */
   sweep(group: number, since: number, onGone?: (a: number) => void): void {
     const of = this.groups[group]
-    if (of === undefined || ++of.writes % SWEEP_WRITES !== 0) return
+    if (of !== undefined && ++of.writes % SWEEP_WRITES === 0) this.expire(group, since, onGone)
+  }
+
+  /** As `sweep`, whether or not something was written. */
+  expire(group: number, since: number, onGone?: (a: number) => void): void {
+    const of = this.groups[group]
+    if (of === undefined) return
     // without `onGone` compaction may take them out as well
     if (onGone === undefined) this.#since = since
     const arena = this.#arena

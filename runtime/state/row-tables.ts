@@ -1,7 +1,8 @@
 import type { StateKey } from '../memory/state-key.ts'
+import type { ChangedKeys } from './changed-keys.ts'
 import type { RecordTable } from './record-table.ts'
 import type { Row } from '../model/schema.ts'
-import type { ListTable, ValueTable } from './state-store.ts'
+import type { Change, ListTable, TableChanges, ValueTable } from './state-store.ts'
 
 /** Tells whether a record's time to live goes on. */
 export class Lifetime {
@@ -35,13 +36,16 @@ export class Lifetime {
 }
 
 /** One row per key. */
-export class LogValues implements ValueTable {
+export class LogValues implements ValueTable, TableChanges {
   readonly #table: RecordTable
   readonly #life: Lifetime
+  /** Of a table that is mirrored. */
+  readonly #changed: ChangedKeys | undefined
 
-  constructor(table: RecordTable, life: Lifetime) {
+  constructor(table: RecordTable, life: Lifetime, changed: ChangedKeys | undefined) {
     this.#table = table
     this.#life = life
+    this.#changed = changed
   }
 
   expect(groups: Uint16Array, keys: readonly StateKey[], count: number): void {
@@ -56,10 +60,12 @@ export class LogValues implements ValueTable {
 
   set(group: number, key: StateKey, row: Row): void {
     this.#table.code.put(this.#table.groupAt(group), key, undefined, row, this.#life.stamp(), 0)
-    if (this.#life.timed) this.#table.sweep(group, this.#life.since())
+    this.#changed?.add(group, key)
+    if (this.#life.timed) this.#table.sweep(group, this.#life.since(), this.#goneOf(group))
   }
 
   delete(group: number, key: StateKey): boolean {
+    this.#changed?.add(group, key)
     if (!this.#life.timed) return this.#table.remove(group, key)
     const a = this.#table.find(group, key)
     if (a === 0) return false
@@ -76,8 +82,30 @@ export class LogValues implements ValueTable {
     })
   }
 
+  *take(): Generator<Change> {
+    const changed = this.#changed
+    if (changed === undefined) return
+    for (const group of changed.takeGroups())
+      this.#table.each(group, (a) => {
+        changed.add(group, this.#table.code.key(a))
+      })
+    if (this.#life.timed)
+      for (const group of this.#table.groups.keys()) this.#table.expire(group, this.#life.since(), this.#goneOf(group))
+    for (const [group, keys] of changed.take())
+      for (const key of keys.keys()) yield { key, userKey: undefined, row: this.get(group, key) }
+  }
+
   get size(): number {
     return this.#table.size
+  }
+
+  /** Hears of entries that expire, where somebody must know. */
+  #goneOf(group: number): ((a: number) => void) | undefined {
+    const changed = this.#changed
+    if (changed === undefined) return undefined
+    return (a) => {
+      changed.add(group, this.#table.code.key(a))
+    }
   }
 }
 

@@ -35,6 +35,8 @@ interface TableText {
   timed: boolean
   /** Fields of the rows that carry the key. */
   keyIn?: readonly string[]
+  /** To whom its changes were told when the block was written. */
+  mirror?: string
 }
 
 /** `price:double`, with a `?` behind when it may be null. */
@@ -52,6 +54,7 @@ export interface ReadTable {
   kind: TableShape['kind']
   timed: boolean
   keyIn: readonly string[] | undefined
+  mirror: string | undefined
   parts: Uint8Array[]
 }
 
@@ -95,6 +98,7 @@ export function readBlock(shape: StateShape, bytes: Uint8Array): ReadTable[] {
       kind: table.kind,
       timed: table.timed,
       keyIn: table.keyIn,
+      mirror: table.mirror,
       parts: table.parts.map((size) => block.take(size)),
     }
   })
@@ -190,6 +194,7 @@ function tableText(shape: TableShape): TableText {
     fields: shape.schema.fields.map(fieldText),
     timed: shape.ttlMs !== undefined,
     ...(shape.keyIn === undefined ? {} : { keyIn: shape.keyIn }),
+    ...(shape.mirror === undefined ? {} : { mirror: shape.mirror }),
   }
   return shape.kind === 'map' || shape.kind === 'slots' ? { ...rows, userKey: shape.userKey.map(fieldText) } : rows
 }

@@ -23,6 +23,8 @@ interface RowsShape {
    * then.
    */
   keyIn?: readonly string[]
+  /** Present when the changes of the table are told to somebody, whom it names: `LogStateStore.changes`. */
+  mirror?: string
 }
 
 export type TableShape =
@@ -54,6 +56,24 @@ export interface ValueTable {
   /** Every key of the group, in no order; the table must not be changed meanwhile. */
   each(group: number, visit: (key: StateKey, row: Row) => void): void
   readonly size: number
+}
+
+/** An entry of a mirrored table that was changed; `row` is undefined where there is none any more. */
+export interface Change {
+  readonly key: StateKey
+  /** Of maps. */
+  readonly userKey: StateKey | undefined
+  readonly row: Row | undefined
+}
+
+/** What became of the entries of a mirrored table. */
+export interface TableChanges {
+  /**
+   * Each entry once that was written, removed or found to be expired since the last call. The first call after a
+   * restore adds all entries that were not told to the same mirror before. The table must not be changed until the last
+   * one is taken.
+   */
+  take(): Iterable<Change>
 }
 
 export interface ListTable {
@@ -133,6 +153,6 @@ export interface StateOptions {
 }
 
 /** Empty tables of a shape. Throws KEY_TYPE_UNSUPPORTED for a json field in a key. */
-export function createStateStore(shape: StateShape, options: StateOptions): StateStore {
+export function createStateStore(shape: StateShape, options: StateOptions): LogStateStore {
   return new LogStateStore(shape, options)
 }

@@ -86,17 +86,17 @@ function shapeOf(world: World): StateShape {
 }
 
 /** The stores of one kind that own all groups between them. */
-class Slots {
-  stores: StateStore[]
-  readonly #create: () => StateStore
+class Slots<S extends StateStore = StateStore> {
+  stores: S[]
+  readonly #create: () => S
 
-  constructor(create: () => StateStore) {
+  constructor(create: () => S) {
     this.#create = create
     this.stores = [create()]
   }
 
-  of(group: number): StateStore {
-    return this.stores[slotOfKeyGroup(group, GROUPS, this.stores.length)] as StateStore
+  of(group: number): S {
+    return this.stores[slotOfKeyGroup(group, GROUPS, this.stores.length)] as S
   }
 
   restoreTo(parallelism: number): void {
@@ -126,7 +126,7 @@ function runBoth(world: World, seed: number, operations: number): void {
   const shape = shapeOf(world)
   let now = 1000
   const options = { maxParallelism: GROUPS, now: () => now }
-  const slots = [
+  const slots: Slots[] = [
     new Slots(() => createStateStore(shape, { ...options, ...spillOf(world) })),
     new Slots(() => new MapStateStore(shape, options)),
   ]
@@ -278,6 +278,120 @@ describe('the log-structured state store', () => {
       }),
       { numRuns: 24 },
     )
+  })
+})
+
+/** A mirror that is told the changes of all slots, as a plain Map. */
+class PlainMirror {
+  readonly rows = new Map<string, unknown>()
+
+  hear(slots: Slots<LogStateStore>): void {
+    for (const store of slots.stores)
+      for (const table of ['value', 'map'])
+        for (const { key, userKey, row } of store.changes(table).take()) {
+          const entry = JSON.stringify([table, key, userKey ?? null])
+          if (row === undefined) this.rows.delete(entry)
+          else this.rows.set(entry, bare(row))
+        }
+  }
+}
+
+function mirrored(world: World, mirror: string | undefined): StateShape {
+  const { key, tables } = shapeOf(world)
+  const by = mirror === undefined ? {} : { mirror }
+  const [value, map] = [tables['value'], tables['map']]
+  if (value?.kind !== 'value' || map?.kind !== 'map') throw new Error('no tables to mirror')
+  return { key, tables: { ...tables, value: { ...value, ...by }, map: { ...map, ...by } } }
+}
+
+function liveEntries(slots: Slots<LogStateStore>): Map<string, unknown> {
+  const live = new Map<string, unknown>()
+  for (let group = 0; group < GROUPS; group++) {
+    const store = slots.of(group)
+    store.value('value').each(group, (key, row) => {
+      live.set(JSON.stringify(['value', key, null]), bare(row))
+    })
+    store.map('map').each(group, (key, userKey, row) => {
+      live.set(JSON.stringify(['map', key, userKey]), bare(row))
+    })
+  }
+  return live
+}
+
+/** Random work, restores and changes of the mirror's name; what the mirror heard is compared with what is there. */
+function runMirrored(world: World, seed: number, operations: number): void {
+  let now = 1000
+  let shape = mirrored(world, 'first')
+  let mirror = new PlainMirror()
+  const slots = new Slots(() =>
+    createStateStore(shape, { maxParallelism: GROUPS, now: () => now, ...spillOf(world) }),
+  )
+  const random = randomOf(seed)
+  const [codec, users] = [compileKeyCodec(world.key), compileKeyCodec(world.user)]
+  const pick = <T>(list: readonly T[]): T => list[random(list.length)] as T
+  const asRow = (fields: readonly Field[], values: readonly unknown[]): Row =>
+    Object.fromEntries(fields.map((one, i) => [one.name, values[i]]))
+  const texts = world.keys.map((values) => codec.of(asRow(world.key, values)))
+  const keys = world.keys.map((values, index) => ({ values, group: texts.indexOf(texts[index] as StateKey) % GROUPS }))
+  for (let n = 0; n < operations; n++) {
+    const { values, group } = pick(keys)
+    const row = { ...asRow(world.schema.fields, pick(world.rows)), ...(world.keyInRows ? asRow(world.key, values) : {}) }
+    const key = codec.of(asRow(world.key, values))
+    operate(random(33), slots.of(group), {
+      group,
+      key,
+      user: users.of(asRow(world.user, pick(world.users))),
+      row,
+      time: 0,
+      limit: 0,
+    })
+    if (random(8) === 0) now += random(50)
+    if (random(20) !== 0) continue
+    // each time some places of an index are looked at for entries that have expired
+    for (let looks = world.ttlMs === undefined ? 1 : 8; looks > 0; looks--) mirror.hear(slots)
+    const live = liveEntries(slots)
+    if (world.ttlMs === undefined || world.limitBytes === undefined) expect(mirror.rows).toEqual(live)
+    // entries on disk expire with their whole segment, in the mirror too
+    else for (const [entry, value] of live) expect(mirror.rows.get(entry)).toEqual(value)
+    const change = random(4)
+    if (change === 0) {
+      shape = mirrored(world, 'second')
+      mirror = new PlainMirror()
+    }
+    if (change < 2) slots.restoreTo(1 + random(3))
+    if (change === 0) {
+      slots.restoreTo(1)
+      mirror.hear(slots)
+      shape = mirrored(world, 'first')
+      mirror = new PlainMirror()
+      slots.restoreTo(2)
+    }
+  }
+}
+
+describe('a mirror of state', () => {
+  test('has what the tables have, whatever is written, deleted and expires, over restores and from its first day', () => {
+    fc.assert(
+      fc.property(arbitraryWorld, fc.nat(), (world, seed) => {
+        runMirrored(world, seed, 300)
+      }),
+      { numRuns: 24 },
+    )
+  })
+
+  test('is told nothing again by a restore', () => {
+    const shape: StateShape = {
+      key: [field('id', 'long')],
+      tables: { sums: { kind: 'value', schema: { fields: [field('sum', 'long')] }, mirror: 'table' } },
+    }
+    const options = { maxParallelism: 2, now: () => 0 }
+    const before = new LogStateStore(shape, options)
+    for (const id of [1, 2, 3]) before.value('sums').set(id % 2, id, { sum: id })
+    expect([...before.changes('sums').take()]).toHaveLength(3)
+    const after = new LogStateStore(shape, options)
+    for (const [group, bytes] of wholeBlocks(before)) after.restore(group, bytes)
+    after.restored()
+    expect([...after.changes('sums').take()]).toEqual([])
   })
 })
 
