@@ -100,6 +100,7 @@ function createJoin(): OperatorStage {
     output: streamOf(node.schema),
     next,
     side: () => undefined,
+    readersOf: () => '',
     slot: 0,
     parallelism: 1,
     maxParallelism: graph.maxParallelism,

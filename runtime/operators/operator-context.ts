@@ -41,6 +41,8 @@ export interface OperatorContext {
    * business.
    */
   side(name: string): Stage | undefined
+  /** Tells those who read a side output apart from others: another text when what stands behind it is another. */
+  readersOf(name: string): string
   /** Which of how many slots this is. */
   slot: number
   parallelism: number

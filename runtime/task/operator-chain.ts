@@ -22,7 +22,10 @@ export interface OperatorChain {
 }
 
 /** What every operator of a chain has in common. */
-export type OperatorSurroundings = Omit<OperatorContext, 'node' | 'inputs' | 'output' | 'next' | 'side'> & {
+export type OperatorSurroundings = Omit<
+  OperatorContext,
+  'node' | 'inputs' | 'output' | 'next' | 'side' | 'readersOf'
+> & {
   /** How many rows came to each operator of the subtask, and how many it refused. */
   readonly tallies: RecordTallies
 }
@@ -39,6 +42,8 @@ export interface ChainParts {
   end: Stage | undefined
   /** The end behind a side output; undefined when nobody reads it. */
   sideEnd(operatorId: string, output: string): Stage | undefined
+  /** As OperatorContext.readersOf. */
+  readersOf(operatorId: string, output: string): string
   /** Called when rows come: the sink is open by then. */
   sink(operatorId: string): SinkWriter
   onOut(count: number): void
@@ -90,6 +95,7 @@ export function compileOperatorChain(parts: ChainParts): OperatorChain {
           output,
           next: behind,
           side: (name) => parts.sideEnd(operator.id, name),
+          readersOf: (name) => parts.readersOf(operator.id, name),
           ...parts.surroundings,
         }),
       )

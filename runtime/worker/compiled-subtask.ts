@@ -11,6 +11,8 @@ import type { StreamCode } from '../operators/operator-context.ts'
 import { RecordTallies } from '../operators/record-tally.ts'
 import { UserFunctions } from '../operators/user-functions.ts'
 import { effectiveErrorPolicy } from '../plan/effective-error-policy.ts'
+import { digestOf } from '../control/digest.ts'
+import { readersText } from '../plan/readers-text.ts'
 import { type Chain, chainOf, type Exchange, type ExecutionPlan } from '../plan/execution-plan.ts'
 import type { OperatorNode } from '../graph/job-graph.ts'
 import { definitionOf } from '../graph/verbs/all.ts'
@@ -111,6 +113,7 @@ function compile(chain: Chain, parts: CompileParts, functions: UserFunctions, lo
     inputs,
     end: exchanges.ends.get('main'),
     sideEnd: (operatorId, output) => exchanges.ends.get(`${operatorId}.${output}`),
+    readersOf: (operatorId, output) => digestOf(readersText(plan, `${operatorId}.${output}`)),
     sink: (operatorId) => outlets.sink(operatorId),
     onOut: countOut,
     surroundings: {

@@ -33,11 +33,15 @@ export class LocalRuns {
 
 /** Whether a checkpoint of the job is complete: the first entry of its log is the claim, the second a checkpoint. */
 export function hasCheckpoint(file: string): boolean {
+  return logEntries(file) > 1
+}
+
+/** How many entries the job's log has had: claims and checkpoints. */
+export function logEntries(file: string): number {
   const store = join(file, '..', 'store')
-  return (
-    existsSync(store) &&
-    readdirSync(store, { recursive: true }).some((path) => Number(/log[/](\d+)$/.exec(String(path))?.[1]) > 1)
-  )
+  if (!existsSync(store)) return 0
+  const paths = readdirSync(store, { recursive: true }).map(String)
+  return Math.max(0, ...paths.map((path) => Number(/log[/](\d+)$/.exec(path)?.[1] ?? 0)))
 }
 
 /** The lines that a file sink has made visible. */

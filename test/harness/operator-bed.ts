@@ -34,6 +34,8 @@ export interface BedOptions {
   disk?: VirtualScratch
   /** Side outputs that somebody reads; all when left out. */
   sides?: readonly string[]
+  /** As OperatorContext.readersOf, of every side output. */
+  readersOf?: string
 }
 
 /** What comes out of an operator, as it comes: rows, watermarks. */
@@ -91,6 +93,7 @@ export class OperatorBed {
       output: keepsRows ? (this.#inputs[0] as StreamCode) : streamOf(node.schema),
       next: this.out,
       side: (name) => (options.sides?.includes(name) === false ? undefined : this.side(name)),
+      readersOf: (name) => options.readersOf ?? name,
       slot: options.slot ?? 0,
       parallelism: options.parallelism ?? 1,
       maxParallelism: graph.maxParallelism,

@@ -3,7 +3,7 @@ import { fieldOf, type Field, type Schema } from '../../model/schema.ts'
 import { valueTypeText } from '../../model/value-type.ts'
 import { mapping, OptionSet, type OptionValues } from '../kit/option-set.ts'
 import { choice, count, duration, text, textList } from '../kit/option-types.ts'
-import { messageFieldProblems } from '../kit/message-fields.ts'
+import { tombstoneFieldProblems } from '../kit/message-fields.ts'
 import { partitionProblems } from '../kit/partition-fields.ts'
 import { storagePath } from '../kit/storage-option.ts'
 
@@ -85,7 +85,7 @@ export const declaration: ConnectorDeclaration = {
       const options = sinkOptions.read(written)
       const columns = tableSchema(options, schema)
       return [
-        ...tombstoneProblems(options, schema),
+        ...tombstoneFieldProblems(schema, options.tombstone),
         ...typeProblems(columns),
         ...nameProblems(columns),
         ...partitionsOf(options.partitionBy ?? [], columns),
@@ -139,10 +139,6 @@ function nameProblems({ fields }: Schema): OptionProblem[] {
     if (other === undefined) return []
     return [{ path: '', message: `Delta takes the fields ${other.name} and ${field.name} for the same column` }]
   })
-}
-
-function tombstoneProblems({ tombstone }: DeltaSinkOptions, schema: Schema): OptionProblem[] {
-  return messageFieldProblems(schema, { key: '', headers: {}, tombstone }, { headers: '', timestamp: '' })
 }
 
 /** Types of which equal values are one value in every reader. */

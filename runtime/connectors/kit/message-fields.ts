@@ -27,24 +27,28 @@ export function messageFieldProblems(
   { key, headers, timestamp, tombstone }: MessageFields,
   words: { readonly headers: string; readonly timestamp: string },
 ): OptionProblem[] {
-  const wrong = (path: string, name: string, kinds: readonly string[]): OptionProblem[] => {
-    const field = fieldOf(schema, name)
-    if (field === undefined) return [{ path, message: `there is no field "${name}"` }]
-    const kind = field.logical?.kind ?? field.type
-    return kinds.length === 0 || kinds.includes(kind)
-      ? []
-      : [{ path, message: `"${name}" is ${kind}, and must be ${kinds.join(' or ')}` }]
-  }
   return [
     ...Object.entries(headers).flatMap(([header, field]) =>
-      wrong(`${words.headers}.${header}`, field, ['string', 'bytes']),
+      fieldProblems(schema, `${words.headers}.${header}`, field, ['string', 'bytes']),
     ),
-    ...(timestamp === undefined ? [] : wrong(words.timestamp, timestamp, ['timestamp'])),
-    ...(tombstone === undefined ? [] : wrong('tombstone', tombstone, ['boolean'])),
+    ...(timestamp === undefined ? [] : fieldProblems(schema, words.timestamp, timestamp, ['timestamp'])),
+    ...tombstoneFieldProblems(schema, tombstone),
     ...(tombstone !== undefined && key === undefined
       ? [{ path: 'tombstone', message: 'needs a key: a record without key and value says nothing' }]
       : []),
   ]
+}
+
+/** What is wrong with the field that says of a row that it deletes its key. */
+export function tombstoneFieldProblems(schema: Schema, tombstone: string | undefined): OptionProblem[] {
+  return tombstone === undefined ? [] : fieldProblems(schema, 'tombstone', tombstone, ['boolean'])
+}
+
+function fieldProblems(schema: Schema, path: string, name: string, kinds: readonly string[]): OptionProblem[] {
+  const field = fieldOf(schema, name)
+  if (field === undefined) return [{ path, message: `there is no field "${name}"` }]
+  const kind = field.logical?.kind ?? field.type
+  return kinds.includes(kind) ? [] : [{ path, message: `"${name}" is ${kind}, and must be ${kinds.join(' or ')}` }]
 }
 
 /** The bytes of a key: texts as they are, everything else as its JSON; null stays null. Throws as `wholeText`. */

@@ -4,6 +4,7 @@ import type { Schema } from '../../model/schema.ts'
 import { hostList } from '../kit/host-list.ts'
 import { mapping, OptionSet, type OptionValues, type ValuesSoFar } from '../kit/option-set.ts'
 import { tls } from '../kit/tls-option.ts'
+import { tombstoneFieldProblems } from '../kit/message-fields.ts'
 import { choice, duration, text } from '../kit/option-types.ts'
 
 const CONNECTION = {
@@ -59,8 +60,16 @@ export const sinkOptions = new OptionSet(
       default: 'upsert',
       doc: 'What a row does to the row of its key: replaces it, is left out where there is one, or where there is none, or deletes it (only the key is needed then). Each does the same when it is repeated.',
     },
+    tombstone: {
+      type: text,
+      doc: 'With `mode: upsert` a `boolean` field: where it is true the row deletes the row of its key. It is no column of the table.',
+    },
   },
-  checkConnection,
+  (values, options, report) => {
+    checkConnection(values, options, report)
+    if (values.tombstone !== undefined && values.mode !== 'upsert')
+      report('tombstone', `has no meaning with mode: ${String(values.mode)}`, 'write mode: upsert')
+  },
 )
 
 export const tableOptions = new OptionSet(CONNECTION, checkConnection)
@@ -77,7 +86,13 @@ export const declaration: ConnectorDeclaration = {
     checkSchema: (_options, schema) => withoutJson(schema),
     lookAgainMs: (options) => (sourceOptions.read(options).continuous === undefined ? undefined : LOOK_AGAIN_MS),
   },
-  sink: { options: sinkOptions, checkSchema: (_options, schema) => withoutJson(schema) },
+  sink: {
+    options: sinkOptions,
+    checkSchema: (options, schema) => [
+      ...withoutJson(schema),
+      ...tombstoneFieldProblems(schema, sinkOptions.read(options).tombstone),
+    ],
+  },
   table: {
     options: tableOptions,
     keys: 'all columns of its primary key; other columns make Kudu read whole tablets',

@@ -1,7 +1,7 @@
 import type { Batch } from '../../memory/batch.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { CheckpointId } from '../../model/ids.ts'
-import type { Row } from '../../model/schema.ts'
+import type { Row, Schema } from '../../model/schema.ts'
 import type { Committable, ProbeContext, SinkContext, SinkWriter } from '../sink.ts'
 import { KuduAccess } from './access.ts'
 import type { KuduConnect, KuduTable, RefusedRow, Tablet } from './client.ts'
@@ -9,7 +9,7 @@ import type { Cell, KuduColumn } from './columns.ts'
 import type { KuduSinkOptions } from './declaration.ts'
 import { STATUS } from './errors.ts'
 import { partitionKeyer, rangeHolding } from './partition-key.ts'
-import { OPERATION, RowOperations } from './row-operations.ts'
+import { OPERATION, type Operation, RowOperations } from './row-operations.ts'
 import { whyRefused } from './replaced-table.ts'
 import { columnsToWrite, type WrittenColumn } from './table-columns.ts'
 
@@ -24,6 +24,8 @@ const BYTES_A_REQUEST = 4 * 1024 * 1024
 interface Opened {
   readonly table: KuduTable
   readonly columns: readonly WrittenColumn[]
+  /** Those of the key, which are the first. */
+  readonly keyColumns: readonly WrittenColumn[]
   readonly keyOf: (cells: readonly (Cell | null)[]) => Buffer
   readonly tablets: readonly Tablet[]
 }
@@ -58,7 +60,7 @@ export class KuduSinkWriter implements SinkWriter {
   async open(): Promise<void> {
     this.#opened = await this.#access.ask(`opening ${this.#options.table}`, PATIENCE_MS, async (client) => {
       const table = await client.openTable(this.#options.table)
-      const columns = columnsToWrite(table, this.#context.schema, neededBy(this.#options))
+      const columns = columnsToWrite(table, columnFields(this.#context.schema, this.#options), neededBy(this.#options))
       const places = table.columns.map((column) => columns.findIndex((written) => written.column.name === column.name))
       const keyer = partitionKeyer(
         columns.map(({ column }) => column),
@@ -70,7 +72,8 @@ export class KuduSinkWriter implements SinkWriter {
           range: table.partitioning.range.map((at) => places[at] ?? -1),
         },
       )
-      return { table, columns, keyOf: keyer, tablets: await client.tablets(table, 'anew') }
+      const keyColumns = columns.filter(({ column }) => column.isKey)
+      return { table, columns, keyColumns, keyOf: keyer, tablets: await client.tablets(table, 'anew') }
     })
   }
 
@@ -114,7 +117,10 @@ export class KuduSinkWriter implements SinkWriter {
   /** A promise only for a row of a tablet that is not known yet. */
   #add(row: Row): Lane | Promise<Lane> {
     const opened = this.#open()
-    const cells = opened.columns.map(({ column, field, cellOf }) => {
+    const { mode, tombstone } = this.#options
+    const isDeleted = tombstone !== undefined && row[tombstone] === true
+    const operation = isDeleted ? OPERATION.deleteIgnore : OPERATION[mode]
+    const cells = (isDeleted ? opened.keyColumns : opened.columns).map(({ column, field, cellOf }) => {
       const value = row[field.name]
       if (value !== null && value !== undefined) return cellOf(value)
       if (column.isNullable) return null
@@ -129,13 +135,13 @@ export class KuduSinkWriter implements SinkWriter {
     })
     const key = opened.keyOf(cells)
     const tablet = rangeHolding(opened.tablets, key)
-    if (tablet !== undefined) return this.#put(tablet, cells)
-    return this.#newTablet(Buffer.from(key), row).then((found) => this.#put(found, cells))
+    if (tablet !== undefined) return this.#put(tablet, operation, cells)
+    return this.#newTablet(Buffer.from(key), row).then((found) => this.#put(found, operation, cells))
   }
 
-  #put(tablet: Tablet, cells: readonly (Cell | null)[]): Lane {
+  #put(tablet: Tablet, operation: Operation, cells: readonly (Cell | null)[]): Lane {
     const lane = this.#laneOf(tablet)
-    lane.operations.add(OPERATION[this.#options.mode], cells)
+    lane.operations.add(operation, cells)
     return lane
   }
 
@@ -174,7 +180,10 @@ export class KuduSinkWriter implements SinkWriter {
   /** The columns that requests name. Kudu refuses deletes that do not name each column that takes no null. */
   #named(): readonly KuduColumn[] {
     const { table, columns } = this.#open()
-    return this.#options.mode === 'deleteIgnore' ? table.columns : columns.map(({ column }) => column)
+    const { mode, tombstone } = this.#options
+    const written = columns.map(({ column }) => column)
+    if (mode !== 'deleteIgnore' && tombstone === undefined) return written
+    return [...written, ...table.columns.filter((column) => !column.isNullable && !written.includes(column))]
   }
 
   #send(lane: Lane): void {
@@ -209,8 +218,8 @@ export class KuduSinkWriter implements SinkWriter {
 
   /** A server that forgot a request within its retries may have carried it out: the rows then say so. */
   #checkRefusal({ code, message }: RefusedRow): void {
-    const { mode, table } = this.#options
-    if (code === STATUS.notFound && mode === 'deleteIgnore') return
+    const { mode, table, tombstone } = this.#options
+    if (code === STATUS.notFound && (mode === 'deleteIgnore' || tombstone !== undefined)) return
     if (code === STATUS.alreadyPresent && mode === 'insertIgnore') return
     throw new MillraceError('KUDU_ROW_REFUSED', `the Kudu table ${table} refused a row: ${message}`, { domain: 'user' })
   }
@@ -226,6 +235,11 @@ export class KuduSinkWriter implements SinkWriter {
   }
 }
 
+/** The fields that are columns. */
+function columnFields({ fields }: Schema, { tombstone }: KuduSinkOptions): Schema {
+  return { fields: fields.filter(({ name }) => name !== tombstone) }
+}
+
 function neededBy({ mode }: KuduSinkOptions): 'keys' | 'keys and values' {
   return mode === 'deleteIgnore' ? 'keys' : 'keys and values'
 }
@@ -239,7 +253,7 @@ export async function probeTable(
   const access = new KuduAccess(connect, options, context)
   try {
     const table = await access.ask(`opening ${options.table}`, PATIENCE_MS, (client) => client.openTable(options.table))
-    const { length } = columnsToWrite(table, context.schema, neededBy(options))
+    const { length } = columnsToWrite(table, columnFields(context.schema, options), neededBy(options))
     return `${length} of ${table.columns.length} columns of ${table.name}`
   } finally {
     await access.close()

@@ -1,16 +1,17 @@
 import { aspect } from './kit/aspects.ts'
 import { functionText, namesText, shapeText } from './kit/descriptions.ts'
-import type { Field, Schema } from '../../model/schema.ts'
+import { type Field, fieldsOf, type Schema } from '../../model/schema.ts'
 import type { FunctionRef } from '../../model/user-module.ts'
 import type { Entry } from './entry.ts'
 import { readKeys } from './kit/key-fields.ts'
-import type { Fields } from '../../model/fields.ts'
+import { isFields, type Fields } from '../../model/fields.ts'
 import { describe, join, type Problems } from '../problems.ts'
 import { type Input, type Stream, type Surroundings, UNKNOWN_STREAM } from '../stream.ts'
 import type { ReadOperator, VerbDefinition } from './verb.ts'
 import { checkOutputName } from './side-output.ts'
 import { checkFieldName, readSchema } from './kit/schema-fields.ts'
 import { readDuration } from './kit/durations.ts'
+import { mirrorSchema, type NamedMirror, readStateMirror } from './kit/state-mirror.ts'
 import { readFunction, readOutput, timeAfterFunction } from './kit/user-function.ts'
 import { traitsOf } from '../../model/type-traits.ts'
 
@@ -20,6 +21,8 @@ export interface ProcessVerb {
   function: FunctionRef
   /** Tables under the key, by the name the function knows them by. */
   state: Readonly<Record<string, StateDeclaration>>
+  /** Tables whose changes come out of the side output of the same name, at every checkpoint; absent: none. */
+  stateMirror?: readonly string[]
   /** Where the input has its event time; absent: it has none, and there are no timers. */
   eventTime?: { field: string; offsetMs: number }
 }
@@ -70,7 +73,7 @@ function tableText(table: StateDeclaration): string {
 const MAX_STATES = 16
 
 /**
- * `process: { module, function, output, state, sideOutputs, eventTime }`, with `keyBy` beside it where there is
+ * `process: { module, function, output, state, stateMirror, sideOutputs, eventTime }`, with `keyBy` beside it where there is
  * state.
  */
 function readProcess(entry: Entry, input: Input, { modules }: Surroundings, problems: Problems): ReadOperator {
@@ -80,6 +83,7 @@ function readProcess(entry: Entry, input: Input, { modules }: Surroundings, prob
     'function',
     'output',
     'state',
+    'stateMirror',
     'sideOutputs',
     'eventTime',
   ])
@@ -90,7 +94,12 @@ function readProcess(entry: Entry, input: Input, { modules }: Surroundings, prob
   if (fields['state'] !== undefined && entry.fields['keyBy'] === undefined) {
     problems.report('KEY_MISSING', entry.path, 'state is kept under a key', 'add keyBy: a field or a list of fields')
   }
-  const sideOutputs = readSideOutputs(entry, fields, path, input, problems)
+  const mirrors = readStateMirror(fields['stateMirror'], join(path, 'stateMirror'), state ?? {}, problems)
+  const keys = fieldsOf(input.schema, keyBy ?? [])
+  const sideOutputs = {
+    ...readSideOutputs(entry, fields, path, input, problems),
+    ...mirrorStreams(mirrors, { keys, state: state ?? {}, entry, path }, problems),
+  }
   const schema = readOutput(fields, path, problems)
   const stream: Stream =
     schema === undefined
@@ -107,9 +116,37 @@ function readProcess(entry: Entry, input: Input, { modules }: Surroundings, prob
       kind: 'process',
       function: ref,
       state,
+      ...(mirrors.length === 0 ? {} : { stateMirror: mirrors.map(({ name }) => name) }),
       ...(time.kind === 'field' ? { eventTime: { field: time.field, offsetMs: time.offsetMs } } : {}),
     },
   }
+}
+
+/** The streams of changes, as side outputs that have the names of their tables. */
+function mirrorStreams(
+  mirrors: readonly NamedMirror[],
+  { keys, state, entry, path }: { keys: readonly Field[]; state: ProcessVerb['state']; entry: Entry; path: string },
+  problems: Problems,
+): Record<string, Stream> {
+  const declared = entry.fields['process']
+  const sides = isFields(declared) && isFields(declared['sideOutputs']) ? declared['sideOutputs'] : {}
+  return Object.fromEntries(
+    mirrors.flatMap((mirror): [string, Stream][] => {
+      const { name } = mirror
+      const table = state[name]
+      if (table === undefined || table.kind === 'list' || !checkOutputName(name, mirror.path, problems)) return []
+      if (Object.hasOwn(sides, name))
+        problems.report(
+          'STATE_INVALID',
+          mirror.path,
+          `the changes of "${name}" come out of a side output of that name, and there is one`,
+          `rename it in ${join(path, 'sideOutputs')}`,
+        )
+      const schema = mirrorSchema(keys, table, mirror, problems)
+      const why = `the changes of "${name}" are told at checkpoints, not at times of events`
+      return [[name, { ...(schema === undefined ? {} : { schema }), time: { kind: 'none', why } }]]
+    }),
+  )
 }
 
 function readSideOutputs(

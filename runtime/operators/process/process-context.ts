@@ -21,7 +21,7 @@ export interface Turn {
 /** Names a table must not share with a user's. */
 export const TIMERS = 'timers'
 export const PROCESSING_TIMERS = 'processingTimers'
-function tableName(state: string): string {
+export function tableName(state: string): string {
   return `state.${state}`
 }
 /** The inverse: what the job calls the table. */
@@ -29,10 +29,18 @@ export function declaredName(table: string): string {
   return table.replace(/^state\./, '')
 }
 
-/** The tables of the store for what a process declares. */
-export function tablesOf(state: Readonly<Record<string, StateDeclaration>>): Record<string, TableShape> {
+/** The tables of the store for what a process declares. `mirrors` names those who read the changes of a table. */
+export function tablesOf(
+  state: Readonly<Record<string, StateDeclaration>>,
+  mirrors: ReadonlyMap<string, string> = new Map(),
+): Record<string, TableShape> {
   return {
-    ...Object.fromEntries(Object.entries(state).map(([name, declared]) => [tableName(name), declared])),
+    ...Object.fromEntries(
+      Object.entries(state).map(([name, declared]) => {
+        const mirror = mirrors.get(name)
+        return [tableName(name), { ...declared, ...(mirror === undefined ? {} : { mirror }) }]
+      }),
+    ),
     [TIMERS]: { kind: 'timers' },
     [PROCESSING_TIMERS]: { kind: 'timers' },
   }

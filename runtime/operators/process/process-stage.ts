@@ -5,9 +5,12 @@ import { compileKeyGrouper } from '../../codegen/keys/key-grouper.ts'
 import { compileRowMaker, refusePromise, type RowMaker } from '../../codegen/rows/row-maker.ts'
 import { compileRowClass } from '../../codegen/rows/row.ts'
 import { MillraceError } from '../../model/errors.ts'
-import { fieldsOf, type Field, type Row } from '../../model/schema.ts'
+import { memberOf } from '../../model/fields.ts'
+import { fieldsOf, type Field, type Row, type Schema } from '../../model/schema.ts'
 import { MAX_TIMESTAMP, MIN_TIMESTAMP, type Timestamp } from '../../model/time.ts'
+import type { OperatorNode } from '../../graph/job-graph.ts'
 import type { ProcessVerb } from '../../graph/verbs/process.ts'
+import type { LogStateStore } from '../../state/log-state-store.ts'
 import { createStateStore, type StateStore, type TimerTable } from '../../state/state-store.ts'
 import { watched } from '../blocking.ts'
 import { emitBatches } from '../emit-batches.ts'
@@ -16,7 +19,16 @@ import type { OperatorStage, OperatorState, Stage } from '../stage.ts'
 import { storedState } from '../stored-state.ts'
 import type { UserFunction, UserFunctions } from '../user-functions.ts'
 import { ProcessingTimers } from './processing-timers.ts'
-import { ProcessContext, PROCESSING_TIMERS, tablesOf, TIMERS, type Turn, TurnHolder } from './process-context.ts'
+import { StateMirror } from './state-mirror.ts'
+import {
+  ProcessContext,
+  PROCESSING_TIMERS,
+  tableName,
+  tablesOf,
+  TIMERS,
+  type Turn,
+  TurnHolder,
+} from './process-context.ts'
 
 /** Timers that may fire before the loop gets its turn. */
 const FIRE_SLICE = 1024
@@ -56,6 +68,7 @@ class ProcessStage implements OperatorStage {
   readonly #eventTime: ProcessVerb['eventTime']
   readonly #groups = new Uint16Array(BATCH_ROWS)
   readonly #sides: ReadonlyMap<string, Side>
+  readonly #mirrors: readonly StateMirror[]
   #out: Row[] = []
 
   constructor(verb: ProcessVerb, context: OperatorContext) {
@@ -76,7 +89,7 @@ class ProcessStage implements OperatorStage {
       keys.length === 0
         ? undefined
         : createStateStore(
-            { key: keys, tables: tablesOf(verb.state) },
+            { key: keys, tables: tablesOf(verb.state, readMirrors(verb, context)) },
             { maxParallelism, spill, now: () => clock.now() },
           )
     this.#store = store
@@ -92,8 +105,9 @@ class ProcessStage implements OperatorStage {
       // restored timers whose time has passed fire at once
       if (this.#functions.onProcessingTimer !== undefined) this.#keyed.processing.wake(0)
     }
+    this.#mirrors = store === undefined ? [] : mirrorsOf(verb, context, { keys, store })
     this.#sides = new Map(
-      Object.entries(node.sideOutputs ?? {}).map(([name, schema]) => [
+      sideOutputsOf(verb, node).map(([name, schema]) => [
         name,
         { make: compileRowMaker(schema, compileRowClass(schema)), out: [], end: context.side(name) },
       ]),
@@ -158,6 +172,10 @@ class ProcessStage implements OperatorStage {
     return typeof time === 'number' ? time + (this.#eventTime?.offsetMs ?? 0) : null
   }
 
+  async drain(): Promise<void> {
+    for (const mirror of this.#mirrors) await mirror.tell(() => this.#nextTurn())
+  }
+
   close(): Promise<void> {
     this.#keyed?.processing.close()
     this.#store?.close()
@@ -177,6 +195,8 @@ class ProcessStage implements OperatorStage {
         await this.#fireProcessing(MAX_TIMESTAMP)
       } else keyed.processing.wait()
     }
+    // no row may come behind the end
+    if (time === MAX_TIMESTAMP) await this.drain()
     await this.#context.next.onWatermark(time)
   }
 
@@ -193,11 +213,14 @@ class ProcessStage implements OperatorStage {
     for (let more = true; more; ) {
       more = this.#watched(() => timers.due(time, FIRE_SLICE, fire))
       await this.#flush()
-      if (more)
-        await new Promise<void>((resolve) => {
-          this.#context.clock.nextTurn(resolve)
-        })
+      if (more) await this.#nextTurn()
     }
+  }
+
+  #nextTurn(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#context.clock.nextTurn(resolve)
+    })
   }
 
   #call(call: UserFunction, argument: Row | Timestamp, turn: Turn & { timer?: Timestamp }): void {
@@ -256,6 +279,28 @@ class ProcessStage implements OperatorStage {
       run,
     )
   }
+}
+
+/** Those who read the changes of a table, by its name. */
+function readMirrors({ stateMirror = [] }: ProcessVerb, { side, readersOf }: OperatorContext): Map<string, string> {
+  return new Map(stateMirror.filter((name) => side(name) !== undefined).map((name) => [name, readersOf(name)]))
+}
+
+function mirrorsOf(
+  { state, stateMirror = [] }: ProcessVerb,
+  { node, side }: OperatorContext,
+  { keys, store }: { keys: readonly Field[]; store: LogStateStore },
+): StateMirror[] {
+  return stateMirror.flatMap((name) => {
+    const [end, table, schema] = [side(name), memberOf(state, name), memberOf(node.sideOutputs ?? {}, name)]
+    if (end === undefined || table === undefined || table.kind === 'list' || schema === undefined) return []
+    return [new StateMirror({ keys, table, schema, end, changes: store.changes(tableName(name)) })]
+  })
+}
+
+/** Those to which the function itself gives rows. */
+function sideOutputsOf({ stateMirror = [] }: ProcessVerb, { sideOutputs = {} }: OperatorNode): [string, Schema][] {
+  return Object.entries(sideOutputs).filter(([name]) => !stateMirror.includes(name))
 }
 
 interface Functions {

@@ -32,6 +32,7 @@ export async function windowEntries(
       onWatermark: () => Promise.resolve(),
     },
     side: () => undefined,
+    readersOf: () => '',
     slot: 0,
     parallelism: 1,
     maxParallelism,

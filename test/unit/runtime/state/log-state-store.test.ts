@@ -323,9 +323,7 @@ function runMirrored(world: World, seed: number, operations: number): void {
   let now = 1000
   let shape = mirrored(world, 'first')
   let mirror = new PlainMirror()
-  const slots = new Slots(() =>
-    createStateStore(shape, { maxParallelism: GROUPS, now: () => now, ...spillOf(world) }),
-  )
+  const slots = new Slots(() => createStateStore(shape, { maxParallelism: GROUPS, now: () => now, ...spillOf(world) }))
   const random = randomOf(seed)
   const [codec, users] = [compileKeyCodec(world.key), compileKeyCodec(world.user)]
   const pick = <T>(list: readonly T[]): T => list[random(list.length)] as T
@@ -335,7 +333,10 @@ function runMirrored(world: World, seed: number, operations: number): void {
   const keys = world.keys.map((values, index) => ({ values, group: texts.indexOf(texts[index] as StateKey) % GROUPS }))
   for (let n = 0; n < operations; n++) {
     const { values, group } = pick(keys)
-    const row = { ...asRow(world.schema.fields, pick(world.rows)), ...(world.keyInRows ? asRow(world.key, values) : {}) }
+    const row = {
+      ...asRow(world.schema.fields, pick(world.rows)),
+      ...(world.keyInRows ? asRow(world.key, values) : {}),
+    }
     const key = codec.of(asRow(world.key, values))
     operate(random(33), slots.of(group), {
       group,

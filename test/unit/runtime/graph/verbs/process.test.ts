@@ -50,7 +50,81 @@ describe('process', () => {
     })
   })
 
+  test('a state that is mirrored is a side output with its key, its values that may be null, and deleted', () => {
+    const spec = {
+      modules: { user: { path: './f.ts' } },
+      graph: [
+        { id: 'in', source: { kafka: { topic: 't' } }, schema: { id: 'long' } },
+        {
+          id: 'op',
+          from: 'in',
+          keyBy: 'id',
+          process: { ...FORM, state: { by: { map: { n: 'long' }, key: { k: 'string' } } }, stateMirror: ['by'] },
+        },
+        { id: 'out', from: 'op', sink: 'console' },
+        { id: 'mirror', from: 'op.by', sink: 'console' },
+      ],
+    }
+    const validation = validateJob(spec, CHECKS)
+    expect('graph' in validation && validation.graph.operators[1]).toMatchObject({
+      verb: { stateMirror: ['by'] },
+      sideOutputs: {
+        by: {
+          fields: [
+            { name: 'id', type: 'long', nullable: false },
+            { name: 'k', type: 'string', nullable: false },
+            { name: 'n', type: 'long', nullable: true },
+            { name: 'deleted', type: 'boolean', nullable: false },
+          ],
+        },
+      },
+    })
+  })
+
   test.each([
+    [
+      'a mirror that is no list',
+      { keyBy: 'id', process: { ...FORM, state: { n: { value: { n: 'long' } } }, stateMirror: 'n' } },
+      'OPTION_INVALID process.stateMirror: "n" is not a list of states',
+    ],
+    [
+      'a mirror of a state that is not there',
+      { keyBy: 'id', process: { ...FORM, state: { total: { value: { n: 'long' } } }, stateMirror: ['totl'] } },
+      'STATE_INVALID process.stateMirror[0]: there is no state "totl"',
+    ],
+    [
+      'a mirror of a list',
+      { keyBy: 'id', process: { ...FORM, state: { n: { list: { n: 'long' } } }, stateMirror: ['n'] } },
+      'STATE_INVALID process.stateMirror[0]: "n" is a list, whose rows have no key in a table',
+    ],
+    [
+      'a mirror that is named twice',
+      { keyBy: 'id', process: { ...FORM, state: { n: { value: { n: 'long' } } }, stateMirror: ['n', 'n'] } },
+      'STATE_INVALID process.stateMirror[1]: "n" is named twice',
+    ],
+    [
+      'a mirror with the name of a side output',
+      {
+        keyBy: 'id',
+        process: {
+          ...FORM,
+          state: { n: { value: { n: 'long' } } },
+          sideOutputs: { n: { n: 'long' } },
+          stateMirror: ['n'],
+        },
+      },
+      'STATE_INVALID process.stateMirror[0]: the changes of "n" come out of a side output of that name, and there is one',
+    ],
+    [
+      'a mirror with a field of the key in the state',
+      { keyBy: 'id', process: { ...FORM, state: { n: { value: { id: 'long' } } }, stateMirror: ['n'] } },
+      'DUPLICATE_FIELD process.stateMirror[0]: a mirror of "n" would have two fields "id": of the key and of the state',
+    ],
+    [
+      'a mirror of a state with a field deleted',
+      { keyBy: 'id', process: { ...FORM, state: { n: { value: { deleted: 'long' } } }, stateMirror: ['n'] } },
+      'DUPLICATE_FIELD process.stateMirror[0]: a mirror of "n" says in "deleted" whether an entry is gone, and the state has a field of that name',
+    ],
     [
       'no output',
       { keyBy: 'id', process: { module: 'user', function: 'f' } },
