@@ -1,4 +1,4 @@
-import type { Flat, KeyField, NewRow, Row, Shape, ValueOf } from './shapes.ts'
+import type { Flat, KeyField, NewRow, Nullable, Row, Shape, ValueOf } from './shapes.ts'
 import type { Duration } from './windows.ts'
 
 /** Tables under the key of a process, by name. */
@@ -7,6 +7,21 @@ export type StateDeclaration =
   | { readonly value: Shape; readonly ttl?: Duration }
   | { readonly list: Shape; readonly ttl?: Duration }
   | { readonly map: Shape; readonly key: Shape; readonly ttl?: Duration }
+
+/** States of which each entry has a key: those that can be mirrored. */
+export type MirroredName<St extends StateShape> = {
+  [Name in keyof St]: St[Name] extends { readonly list: Shape } ? never : Name
+}[keyof St] &
+  string
+
+type NullableShape<S extends Shape> = { readonly [Name in keyof S]: Nullable<S[Name]> }
+
+/** The rows that tell what has become of the entries of a state: where one is gone its values are null. */
+export type MirrorShape<Key extends Shape, D> = D extends { readonly value: infer S extends Shape }
+  ? Flat<Key & NullableShape<S> & { readonly deleted: 'boolean' }>
+  : D extends { readonly map: infer S extends Shape; readonly key: infer K extends Shape }
+    ? Flat<Key & K & NullableShape<S> & { readonly deleted: 'boolean' }>
+    : never
 
 /** One row under the key. */
 export interface ValueState<S extends Shape> {

@@ -17,7 +17,16 @@ import {
 } from './join.ts'
 import { checkFunction, checkId, checkObject, refuse } from './misuse.ts'
 import type { Found, PatternOptions, PatternSelected, PatternSteps, TimedOut } from './pattern.ts'
-import type { AsyncContext, AsyncSettings, HttpRequest, KeyedContext, ProcessContext, StateShape } from './process.ts'
+import type {
+  AsyncContext,
+  AsyncSettings,
+  HttpRequest,
+  KeyedContext,
+  MirroredName,
+  MirrorShape,
+  ProcessContext,
+  StateShape,
+} from './process.ts'
 import type { FieldsOf, Flat, KeyField, Merged, NewRow, Row, Shape, TypeText } from './shapes.ts'
 import type { Duration, Window } from './windows.ts'
 
@@ -52,10 +61,13 @@ export interface KeyedProcessDefinition<
   O extends Shape,
   St extends StateShape,
   Sides extends Shapes,
+  Mirrored extends MirroredName<St> = never,
 > {
   readonly output: O
   readonly sideOutputs?: Sides
   readonly state?: St
+  /** States whose changes are told at every checkpoint: `side` has a stream of each. */
+  readonly stateMirror?: readonly Mirrored[]
   readonly eventTime?: keyof O & string
   onRow(row: Row<S>, context: KeyedContext<S, K, O, St, Sides>): void
   onTimer?(time: number, context: KeyedContext<S, K, O, St, Sides>): void
@@ -432,15 +444,16 @@ export class KeyedStream<S extends Shape, K extends KeyField<S>> {
     const O extends Shape,
     const St extends StateShape = Readonly<Record<never, never>>,
     const Sides extends Shapes = NoShapes,
+    const Mirrored extends MirroredName<St> = never,
   >(
     id: string,
-    definition: KeyedProcessDefinition<S, K, O, St, Sides>,
+    definition: KeyedProcessDefinition<S, K, O, St, Sides, Mirrored>,
     options: OperatorOptions = {},
-  ): WithSides<O, Sides> {
-    return outputWithSides(
-      processNode(id, this.#from, definition, { keyBy: this.#keys, ...options }),
-      Object.keys(definition.sideOutputs ?? {}),
-    )
+  ): WithSides<O, Sides & { readonly [Name in Mirrored]: MirrorShape<Flat<Pick<S, K>>, St[Name]> }> {
+    return outputWithSides(processNode(id, this.#from, definition, { keyBy: this.#keys, ...options }), [
+      ...Object.keys(definition.sideOutputs ?? {}),
+      ...(definition.stateMirror ?? []),
+    ])
   }
 
   /** Any keyed verb of the graph as its entry is written beside `keyBy`. */
@@ -500,6 +513,7 @@ interface ProcessParts {
   output: Shape
   sideOutputs?: Shapes
   state?: StateShape
+  stateMirror?: readonly string[]
   eventTime?: string
   onRow: unknown
   onTimer?: unknown
@@ -518,7 +532,7 @@ function processNode(
     definition,
     `process('${id}', { output: { … }, onRow(row, context) { … } })`,
   )
-  const { output, sideOutputs, state, eventTime } = definition
+  const { output, sideOutputs, state, stateMirror, eventTime } = definition
   checkFunction(
     `onRow of process "${id}"`,
     definition.onRow,
@@ -529,6 +543,7 @@ function processNode(
     output,
     ...(sideOutputs === undefined ? {} : { sideOutputs }),
     ...(state === undefined ? {} : { state }),
+    ...(stateMirror === undefined ? {} : { stateMirror }),
     ...(eventTime === undefined ? {} : { eventTime }),
   }
   return { id, from: [from], fields: { process, ...options }, functions: { [id]: definition } }

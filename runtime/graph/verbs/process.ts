@@ -96,9 +96,10 @@ function readProcess(entry: Entry, input: Input, { modules }: Surroundings, prob
   }
   const mirrors = readStateMirror(fields['stateMirror'], join(path, 'stateMirror'), state ?? {}, problems)
   const keys = fieldsOf(input.schema, keyBy ?? [])
+  const written = isFields(fields['sideOutputs']) ? fields['sideOutputs'] : {}
   const sideOutputs = {
     ...readSideOutputs(entry, fields, path, input, problems),
-    ...mirrorStreams(mirrors, { keys, state: state ?? {}, entry, path }, problems),
+    ...mirrorStreams(mirrors, keys, Object.keys(written), problems),
   }
   const schema = readOutput(fields, path, problems)
   const stream: Stream =
@@ -122,27 +123,25 @@ function readProcess(entry: Entry, input: Input, { modules }: Surroundings, prob
   }
 }
 
-/** The streams of changes, as side outputs that have the names of their tables. */
+/** The streams of changes, as side outputs that have the names of their tables. `taken` are the names of others. */
 function mirrorStreams(
   mirrors: readonly NamedMirror[],
-  { keys, state, entry, path }: { keys: readonly Field[]; state: ProcessVerb['state']; entry: Entry; path: string },
+  keys: readonly Field[],
+  taken: readonly string[],
   problems: Problems,
 ): Record<string, Stream> {
-  const declared = entry.fields['process']
-  const sides = isFields(declared) && isFields(declared['sideOutputs']) ? declared['sideOutputs'] : {}
   return Object.fromEntries(
     mirrors.flatMap((mirror): [string, Stream][] => {
-      const { name } = mirror
-      const table = state[name]
-      if (table === undefined || table.kind === 'list' || !checkOutputName(name, mirror.path, problems)) return []
-      if (Object.hasOwn(sides, name))
+      const { name, path } = mirror
+      if (!checkOutputName(name, path, problems)) return []
+      if (taken.includes(name))
         problems.report(
           'STATE_INVALID',
-          mirror.path,
+          path,
           `the changes of "${name}" come out of a side output of that name, and there is one`,
-          `rename it in ${join(path, 'sideOutputs')}`,
+          'rename one of them',
         )
-      const schema = mirrorSchema(keys, table, mirror, problems)
+      const schema = mirrorSchema(keys, mirror, problems)
       const why = `the changes of "${name}" are told at checkpoints, not at times of events`
       return [[name, { ...(schema === undefined ? {} : { schema }), time: { kind: 'none', why } }]]
     }),

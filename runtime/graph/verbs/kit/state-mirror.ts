@@ -1,5 +1,6 @@
 import type { StateDeclaration } from '../process.ts'
 import { describe, type Problems } from '../../problems.ts'
+import { memberOf } from '../../../model/fields.ts'
 import type { Field, Schema } from '../../../model/schema.ts'
 import { suggestion } from '../../../expressions/suggest.ts'
 
@@ -10,6 +11,7 @@ export const DELETED: Field = { name: 'deleted', type: 'boolean', nullable: fals
 export interface NamedMirror {
   readonly name: string
   readonly path: string
+  readonly table: MirroredTable
 }
 
 /** A table of which each entry has a key. */
@@ -34,7 +36,8 @@ export function readStateMirror(
   }
   return value.flatMap((name: unknown, index): NamedMirror[] => {
     const at = `${path}[${index}]`
-    if (typeof name !== 'string' || !Object.hasOwn(state, name)) {
+    const table = typeof name === 'string' ? memberOf(state, name) : undefined
+    if (typeof name !== 'string' || table === undefined) {
       problems.report(
         'STATE_INVALID',
         at,
@@ -43,7 +46,7 @@ export function readStateMirror(
       )
       return []
     }
-    if (state[name]?.kind === 'list') {
+    if (table.kind === 'list') {
       problems.report(
         'STATE_INVALID',
         at,
@@ -56,15 +59,14 @@ export function readStateMirror(
       problems.report('STATE_INVALID', at, `"${name}" is named twice`)
       return []
     }
-    return [{ name, path: at }]
+    return [{ name, path: at, table }]
   })
 }
 
 /** The rows that a mirror is told: the key, the values (null where the entry is gone), and whether it is gone. */
 export function mirrorSchema(
   keys: readonly Field[],
-  table: MirroredTable,
-  { name, path }: NamedMirror,
+  { name, path, table }: NamedMirror,
   problems: Problems,
 ): Schema | undefined {
   const fields = [

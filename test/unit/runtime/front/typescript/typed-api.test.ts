@@ -317,4 +317,22 @@ describe('the typed API', () => {
       graphOf({ graph: [...entries.map((entry) => parse(entry) as unknown), { id: 'out', from, sink: 'console' }] }),
     )
   })
+
+  test('a state that is mirrored is a side stream of the process', () => {
+    const sums = stream('bids', nexmark('bid', { events: 10 }))
+      .keyBy('auction')
+      .process('sums', {
+        output: { auction: 'long' },
+        state: { sum: { value: { price: 'long' } } },
+        stateMirror: ['sum'],
+        onRow(row, { state }) {
+          state.sum.set({ price: (state.sum.get()?.price ?? 0) + row.price })
+        },
+      })
+    const written = job({ name: 'sums', sinks: [sums.sink('out', print()), sums.side.sum.sink('mirror', print())] })
+    const validation = validateJob(written.spec(LOCAL), builtinConnectors)
+    expect(validation).toMatchObject({
+      graph: { operators: [{}, { verb: { stateMirror: ['sum'] } }, {}, { from: ['sums.sum'] }] },
+    })
+  })
 })

@@ -400,6 +400,31 @@ export function processes(): void {
   totals.side.late.filter('side', (row) => row.origin !== '')
   // @ts-expect-error there is no such side output
   void totals.side.early
+  const mirrored = flights.keyBy('origin').process('mirrored', {
+    output: { origin: 'string' },
+    state: {
+      total: { value: { sum: 'long' } },
+      seen: { list: { at: 'timestamp' } },
+      by: { map: { rows: 'long' }, key: { distance: 'long' } },
+    },
+    stateMirror: ['total', 'by'],
+    onRow(row, { state }) {
+      state.total.set({ sum: row.distance })
+    },
+  })
+  mirrored.side.total.filter('kept', (row) => !row.deleted && row.origin !== '' && (row.sum ?? 0) > 1)
+  mirrored.side.by.filter('kept-by', (row) => row.distance > 1 && row.rows !== null)
+  // @ts-expect-error what is gone has no values
+  mirrored.side.total.filter('no-null', (row) => row.sum > 1)
+  // @ts-expect-error it is not mirrored
+  void mirrored.side.seen
+  flights.keyBy('origin').process('lists', {
+    output: { origin: 'string' },
+    state: { seen: { list: { at: 'timestamp' } } },
+    // @ts-expect-error the rows of a list have no key
+    stateMirror: ['seen'],
+    onRow: () => undefined,
+  })
   flights.process('no-key', {
     output: { n: 'long' },
     onRow(_row, context) {
