@@ -469,6 +469,7 @@ export class KeyedStream<S extends Shape, K extends KeyField<S>> {
 }
 
 type OrderField<S extends Shape> = FieldsOf<S, 'long' | 'double' | 'timestamp'>
+type RankField<S extends Shape> = FieldsOf<S, 'long' | 'double' | 'timestamp' | 'string'>
 export interface DedupeOptions<S extends Shape> {
   readonly keep: 'first' | 'last'
   readonly orderBy?: OrderField<S>
@@ -477,7 +478,7 @@ export interface DedupeOptions<S extends Shape> {
 export interface TopNOptions<S extends Shape> {
   readonly limit: number
   /** Of several fields a later one decides where those before it are equal. */
-  readonly by: OrderField<S> | readonly OrderField<S>[]
+  readonly by: RankField<S> | readonly RankField<S>[]
   /** For all fields, or one for each. */
   readonly order?: 'asc' | 'desc' | readonly ('asc' | 'desc')[]
   readonly rank?: string

@@ -3,7 +3,7 @@ import { aspect } from './kit/aspects.ts'
 import { keptText, namesText } from './kit/descriptions.ts'
 import { withFields } from './kit/field-names.ts'
 import { fieldOf, fieldsOf, type Schema } from '../../model/schema.ts'
-import { readOrderField } from './kit/order-field.ts'
+import { isText, readOrderField } from './kit/order-field.ts'
 import { readTtl, warnUnbounded } from './kit/durations.ts'
 import type { Entry } from './entry.ts'
 import { readKeys } from './kit/key-fields.ts'
@@ -49,8 +49,8 @@ export const topNVerb: VerbDefinition<TopNVerb> = {
     checkForm: () => undefined,
   },
   // Ranked rows are state, which does not depend on who reads what.
-  reads: ({ verb, keyBy = [] }, wanted) =>
-    keepsRows(verb) ? 'all' : withFields(wanted, [...keyBy, ...fieldNames(verb)]),
+  reads: ({ verb, keyBy = [], schema }, wanted) =>
+    keepsRows(verb, schema) ? 'all' : withFields(wanted, [...keyBy, ...fieldNames(verb)]),
   distributes: ({ keyBy }) => (keyBy === undefined ? [] : [keyBy]),
   changes: ({ verb }) => ({
     makes:
@@ -60,7 +60,7 @@ export const topNVerb: VerbDefinition<TopNVerb> = {
     addsUp: undefined,
   }),
   keeps: ({ verb, keyBy = [], schema }) => ({
-    fields: keepsRows(verb) ? schema.fields : fieldsOf(schema, [...keyBy, ...fieldNames(verb)]),
+    fields: keepsRows(verb, schema) ? schema.fields : fieldsOf(schema, [...keyBy, ...fieldNames(verb)]),
     tables: {},
   }),
   aspects: ({ verb: { ttlMs, finalAt, ...ranking }, keyBy }) => [
@@ -86,8 +86,9 @@ function ranksText(verb: TopNVerb): string {
     .join(', then ')
 }
 
-function keepsRows({ rank, finalAt }: TopNVerb): boolean {
-  return rank !== undefined || finalAt !== undefined
+/** Without ranks numbers alone decide; texts are compared in the rows. */
+function keepsRows(verb: TopNVerb, schema: Schema): boolean {
+  return verb.rank !== undefined || verb.finalAt !== undefined || fieldsOf(schema, fieldNames(verb)).some(isText)
 }
 
 /** `topN: { limit: 10, by: FIELD or FIELDS, order: desc | asc or one for each field, rank: NAME, ttl: 1h, emit: final }` beside `keyBy`. */
@@ -211,7 +212,7 @@ function readRanks(
   const placeOf = (name: 'by' | 'order', of: unknown, index: number): string =>
     Array.isArray(of) ? join(join(path, name), index) : join(path, name)
   const ranks = names.map((name, index): RankedBy | undefined => {
-    const field = readOrderField(name, placeOf('by', by, index), schema, problems)
+    const field = readOrderField(name, placeOf('by', by, index), schema, problems, 'texts too')
     if (field !== undefined && names.indexOf(name) < index)
       problems.report('DUPLICATE_FIELD', placeOf('by', by, index), `"${field}" decides already`)
     const found = readOrder(orders[index] ?? 'desc', placeOf('order', order, index), problems)

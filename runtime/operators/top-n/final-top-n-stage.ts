@@ -2,25 +2,22 @@ import { type Batch, BATCH_ROWS, RowBatch } from '../../memory/batch.ts'
 import type { KeyGrouper } from '../../codegen/contracts.ts'
 import { compileKeyCodec, type KeyCodec } from '../../codegen/keys/key-codec.ts'
 import { compileKeyGrouper } from '../../codegen/keys/key-grouper.ts'
-import { rankFields, type LoopCode, type RankBy, type RankLoop } from '../../codegen/records/record-loops.ts'
+import type { RankBy } from '../../codegen/records/record-loops.ts'
 import { compileRankRow } from '../../codegen/rows/rank-row.ts'
-import { compileRowClass } from '../../codegen/rows/row.ts'
 import { MillraceError } from '../../model/errors.ts'
-import { fieldsOf, type Field, type Row } from '../../model/schema.ts'
+import { fieldsOf, type Row } from '../../model/schema.ts'
 import { MIN_TIMESTAMP, type Timestamp } from '../../model/time.ts'
 import type { StateKey } from '../../memory/state-key.ts'
 import type { TopNVerb } from '../../graph/verbs/top-n.ts'
+import { finalRanking, type FinalRanking } from './final-ranking.ts'
 import { rankByOf, refuseUnranked } from './rank-by.ts'
 import { LogStateStore } from '../../state/log-state-store.ts'
-import type { LogMaps } from '../../state/map-table.ts'
-import type { RecordTable } from '../../state/record-table.ts'
 import type { TimerTable } from '../../state/state-store.ts'
 import { emitBatches } from '../emit-batches.ts'
 import type { OperatorContext } from '../operator-context.ts'
 import type { OperatorStage, OperatorState } from '../stage.ts'
 import { storedState } from '../stored-state.ts'
 
-const SLOT: Field = { name: 'slot', type: 'long', nullable: false }
 /** Keys whose rankings may come before the loop gets its turn. */
 const FIRE_SLICE = 256
 
@@ -34,9 +31,7 @@ export class FinalTopNStage implements OperatorStage {
   readonly #store: LogStateStore
   readonly #by: readonly RankBy[]
   readonly #time: { field: string; offsetMs: number }
-  readonly #places: RecordTable
-  readonly #loop: LoopCode
-  readonly #rows: LogMaps
+  readonly #ranking: FinalRanking
   readonly #timers: TimerTable
   readonly #keys: KeyCodec
   readonly #grouper: KeyGrouper
@@ -55,30 +50,19 @@ export class FinalTopNStage implements OperatorStage {
     } = context
     if (input === undefined) throw new MillraceError('INPUT_MISSING', `topN ${node.id} has no input`)
     const by = rankByOf(verb, input.schema, node.id)
-    const keyIn = node.keyBy ?? []
-    const key = fieldsOf(input.schema, keyIn)
-    const { n: count } = verb
-    const loop: RankLoop = { kind: 'rank', by, count, slots: true }
+    const key = fieldsOf(input.schema, node.keyBy ?? [])
+    const ranking = finalRanking({ operatorId: node.id, key, schema: input.schema, by, limit: verb.n })
     const store = new LogStateStore(
-      {
-        key,
-        tables: {
-          places: { kind: 'value', schema: { fields: [...key, ...rankFields(loop)] }, keyIn },
-          rows: { kind: 'map', userKey: [SLOT], schema: input.schema, rowClass: compileRowClass(input.schema) },
-          ends: { kind: 'timers' },
-        },
-      },
+      { key, tables: { ...ranking.tables, ends: { kind: 'timers' } } },
       { maxParallelism, spill, now: () => clock.now() },
-      { places: loop },
+      ranking.loops,
     )
     this.state = storedState(store)
     this.#store = store
     this.#context = context
     this.#by = by
     this.#time = time
-    this.#places = store.records('places')
-    this.#loop = this.#places.code.loop as LoopCode
-    this.#rows = store.map('rows')
+    this.#ranking = ranking.open(store)
     this.#timers = store.timers('ends')
     this.#keys = compileKeyCodec(key)
     this.#grouper = compileKeyGrouper(key, maxParallelism)
@@ -130,27 +114,15 @@ export class FinalTopNStage implements OperatorStage {
   }
 
   #offer(row: Row, group: number, end: Timestamp): void {
-    const place = this.#loop.offer(this.#places.groupAt(group), row, 0, 0)
-    if (place < 0) return
     const key = this.#keys.of(row)
-    this.#rows.set(group, key, this.#loop.slot(place), row)
+    if (!this.#ranking.offer(group, key, row)) return
     this.#timers.at(group, key, end)
   }
 
   /** Puts out the ranking of a key and forgets it. */
   #finish(group: number, key: StateKey, out: Row[]): void {
-    this.#loop.select(this.#places.find(group, key))
-    const slots = Array.from({ length: this.#loop.ranked() }, (_, place) => this.#loop.slot(place))
-    slots.forEach((slot, place) => {
-      const row = this.#rows.get(group, key, slot)
-      if (row === undefined)
-        throw new MillraceError(
-          'STATE_CORRUPT',
-          `topN ${this.#context.node.id}: the row at rank ${place + 1} of a key is gone`,
-        )
+    this.#ranking.take(group, key).forEach((row, place) => {
       out.push(this.#ranked(row, place + 1))
     })
-    this.#places.remove(group, key)
-    this.#rows.clear(group, key)
   }
 }

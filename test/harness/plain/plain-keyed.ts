@@ -26,7 +26,12 @@ export function sizeOf(value: unknown): number | bigint {
   return typeof value === 'string' ? BigInt(value.replace('.', '')) : Number(value)
 }
 
-function compare(left: number | bigint, right: number | bigint): number {
+/** As `sizeOf`, but texts that are no digits are ordered as JavaScript orders them. */
+function orderOf(value: unknown): number | bigint | string {
+  return typeof value === 'string' && !/^-?[\d.]+$/.test(value) ? value : sizeOf(value)
+}
+
+function compare(left: number | bigint | string, right: number | bigint | string): number {
   return left < right ? -1 : left > right ? 1 : 0
 }
 
@@ -54,7 +59,7 @@ export class PlainTopN {
     const before = known !== undefined && now - known.at < ttlMs ? known.rows : []
     const orders = typeof order === 'string' ? by.map(() => order) : order
     const compareRows = (a: Row, b: Row): number =>
-      by.reduce((so, name, i) => so || (orders[i] === 'asc' ? 1 : -1) * compare(sizeOf(a[name]), sizeOf(b[name])), 0)
+      by.reduce((so, name, i) => so || (orders[i] === 'asc' ? 1 : -1) * compare(orderOf(a[name]), orderOf(b[name])), 0)
     // sorting is stable: of equal rows the earlier stays first
     const after = [...before, row].sort(compareRows).slice(0, n)
     const place = after.indexOf(row)

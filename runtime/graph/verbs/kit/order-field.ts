@@ -1,11 +1,17 @@
 import type { Problems } from '../../problems.ts'
 import { suggestion } from '../../../expressions/suggest.ts'
-import { fieldOf, type Schema } from '../../../model/schema.ts'
+import { fieldOf, type Schema, type ValueType } from '../../../model/schema.ts'
 import { orderNumbers } from '../../../model/order-numbers.ts'
 import { valueTypeText } from '../../../model/value-type.ts'
 
-/** A field whose values have an order that numbers have. */
-export function readOrderField(value: unknown, path: string, schema: Schema, problems: Problems): string | undefined {
+/** A field whose values have an order that numbers have; a text only where `texts` says so. */
+export function readOrderField(
+  value: unknown,
+  path: string,
+  schema: Schema,
+  problems: Problems,
+  texts: 'no texts' | 'texts too' = 'no texts',
+): string | undefined {
   const name = problems.text(value, path, 256)
   if (name === undefined) return undefined
   const field = fieldOf(schema, name)
@@ -21,12 +27,18 @@ export function readOrderField(value: unknown, path: string, schema: Schema, pro
     )
     return undefined
   }
-  if (orderNumbers(field) > 0) return name
+  if (orderNumbers(field) > 0 || (texts === 'texts too' && isText(field))) return name
+  const other = texts === 'texts too' ? 'a date, a time or a text' : 'a date or a time'
   problems.report(
     'TYPE_MISMATCH',
     path,
-    `"${name}" is ${valueTypeText(field)}, rows are ordered by a number, a date or a time`,
+    `"${name}" is ${valueTypeText(field)}, rows are ordered by a number, ${other}`,
     'compute a number from it with set before',
   )
   return undefined
+}
+
+/** Whether values of the type are ordered as texts. */
+export function isText({ type, logical }: ValueType): boolean {
+  return type === 'string' && logical === undefined
 }

@@ -26,6 +26,7 @@ const SCHEMA = {
   exact: 'decimal(38,3)?',
   small: 'decimal(9,2)?',
   whole: 'bigint?',
+  name: 'string',
 }
 
 const EXACT = [
@@ -50,6 +51,7 @@ const arbitraryRow = fc.record({
   exact: fc.constantFrom(...['', '-'].flatMap((sign) => EXACT.map((text) => `${sign}${text}`))),
   small: fc.constantFrom('-1.50', '0.00', '0.01', '10.00', '9999999.99'),
   whole: fc.constantFrom('-9223372036854775808', '9007199254740992', '9007199254740993', '-1', '9223372036854775807'),
+  name: fc.constantFrom('', 'ann', 'Ann', 'anna', 'ž', '日本', '\u{1f600}', 'q'.repeat(300)),
 })
 const arbitraryRun = fc.array(rowsAndCheckpoints(arbitraryRow), { maxLength: 30, size: 'max' })
 
@@ -86,6 +88,10 @@ describe('topN', () => {
     ['desc', { by: ['price', 'n'] }],
     [['desc', 'asc'], { by: ['price', 'n'], rank: 'place' }],
     [['asc', 'desc', 'asc'], { by: ['exact', 'price', 'whole'], rank: 'place', ttl: '100ms' }],
+    ['desc', { by: 'name' }],
+    ['asc', { by: 'name', rank: 'place' }],
+    [['asc', 'desc'], { by: ['price', 'name'], rank: 'place', ttl: '100ms' }],
+    [['desc', 'asc', 'desc'], { by: ['name', 'whole', 'exact'], ttl: '100ms' }],
   ] as const)(
     '%j with %j puts out what the plain one does, over any checkpoints, on disk or not',
     async (order, more) => {
@@ -180,7 +186,7 @@ describe('topN', () => {
       aroundOperator(SCHEMA, { keyBy: 'b', topN: { limit: 2, by: 'price', rank: 'place' } }),
       'op',
     )
-    const row = (n: number, price: number): Row => ({ a: null, b: 1, text: null, n, price })
+    const row = (n: number, price: number): Row => ({ a: null, b: 1, text: null, n, price, name: 'x' })
     await bed.process([row(1, 5), row(2, 5), row(3, 5), row(4, 6)])
     expect(bed.out.rows.map(({ n, place }) => [n, place])).toEqual([
       [1, 1],
@@ -201,7 +207,7 @@ describe('topN', () => {
       sizes.push(batch.count)
       return process.call(bed.out, batch)
     }
-    await bed.process(Array.from({ length: 200 }, (_, n) => ({ a: null, b: 1, text: null, n, price: n })))
+    await bed.process(Array.from({ length: 200 }, (_, n) => ({ a: null, b: 1, text: null, n, price: n, name: 'x' })))
     expect(bed.out.rows.length).toBe((200 * 201) / 2)
     expect(sizes.every((size) => size >= 1 && size <= 1024)).toBe(true)
   })
@@ -221,7 +227,7 @@ describe('topN', () => {
         }),
         'op',
       )
-    const row = (n: number, price: number): Row => ({ a: null, b: 1, text: `text ${n}`, n, price })
+    const row = (n: number, price: number): Row => ({ a: null, b: 1, text: `text ${n}`, n, price, name: 'x' })
     const [old, now, straight] = [bedOf(before), bedOf(after), bedOf(before)]
     const [first, second] = [
       [row(1, 5), row(2, 7)],
@@ -291,7 +297,7 @@ describe('topN that is final', () => {
     k: fc.constantFrom(1, 2),
     price: fc.constantFrom(0, 1, 2, 3),
     n: fc.nat(1e6),
-    text: fc.option(fc.constantFrom('p', 'q'.repeat(300), '日本'), { nil: null }),
+    text: fc.constantFrom('p', 'q'.repeat(300), '日本', ''),
   })
   const rows = fc.array(finalRow, { maxLength: 6 })
   type Step = { kind: 'rows'; rows: Row[] } | { kind: 'watermark'; time: number } | CheckpointStep<Row[]>
@@ -304,6 +310,8 @@ describe('topN that is final', () => {
   test.each([
     ['desc', {}],
     ['asc', { rank: 'place' }],
+    ['desc', { by: ['text', 'price'] }],
+    ['asc', { by: ['text', 'price'], rank: 'place' }],
   ] as const)(
     '%s with %j gives the best rows of each key once, when its time has passed, over any checkpoints',
     async (order, more) => {
@@ -313,6 +321,11 @@ describe('topN that is final', () => {
           fc.integer({ min: 1, max: 3 }),
           fc.constantFrom('1Ki', undefined),
           async (steps, limit, memory) => {
+            const texts = (a: Row, b: Row): number =>
+              'by' in more
+                ? Number(String(a['text']) > String(b['text'])) - Number(String(a['text']) < String(b['text']))
+                : 0
+            const orderOf = (a: Row, b: Row): number => texts(a, b) || Number(a['price']) - Number(b['price'])
             const entry = { keyBy: ['w', 'k'], topN: { limit, by: 'price', order, emit: 'final', ...more } }
             const graph = aroundOperator(FINAL, entry, { eventTime: 'w', memory, maxParallelism: 4 })
             const slots = new OperatorSlots(graph, 'op', 2)
@@ -332,7 +345,7 @@ describe('topN that is final', () => {
                 for (const [key, of] of [...kept].filter(([, [row]]) => Number(row?.['w']) <= passed)) {
                   kept.delete(key)
                   const sign = order === 'asc' ? 1 : -1
-                  const best = of.toSorted((a, b) => sign * (Number(a['price']) - Number(b['price']))).slice(0, limit)
+                  const best = of.toSorted((a, b) => sign * orderOf(a, b)).slice(0, limit)
                   expected.push(...best.map((row, place) => ('rank' in more ? { ...row, place: place + 1 } : row)))
                 }
                 expect(byKey(slots.take(), ['w', 'k'])).toEqual(byKey(expected.splice(0), ['w', 'k']))

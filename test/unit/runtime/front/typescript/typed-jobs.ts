@@ -194,10 +194,10 @@ export function keyed(): void {
   // @ts-expect-error rows of another kind
   flights.keyBy('origin').window('spreads', tumble('10s'), { spread })
   bids.topN('both', { limit: 3, by: ['price', 'auction'], order: ['desc', 'asc'] })
-  // @ts-expect-error a text has no order, also in second place
   bids.topN('mixed', { limit: 3, by: ['price', 'channel'] })
-  // @ts-expect-error a text has no order
-  bids.topN('worst', { limit: 3, by: 'channel' })
+  bids.topN('last', { limit: 3, by: 'channel' })
+  // @ts-expect-error a text does not say which row is later
+  bids.dedupe('worst', { keep: 'last', orderBy: 'channel' })
   // @ts-expect-error there is no such field
   bids.dedupe('wrong', { keep: 'last', orderBy: 'dateTme' })
   // @ts-expect-error the key cannot be reduced

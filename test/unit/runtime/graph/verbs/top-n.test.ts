@@ -28,7 +28,7 @@ describe('a topN that cannot be', () => {
     ['too many places', top({ limit: 1001 }), 'TOO_LARGE', 'topN.limit'],
     ['no field to rank by', { keyBy: 'auction', topN: { limit: 3, ttl: '1h' } }, 'TOP_N_INVALID', 'topN'],
     ['an unknown field', top({ by: 'prize' }), 'UNKNOWN_FIELD', 'topN.by'],
-    ['a text to rank by', top({ by: 'channel' }), 'TYPE_MISMATCH', 'topN.by'],
+    ['nested values to rank by', top({ by: 'raw' }), 'TYPE_MISMATCH', 'topN.by'],
     [
       'the name of the limit that kubectl reads as false',
       { keyBy: 'auction', topN: { n: 3, by: 'price', ttl: '1h' } },
@@ -36,7 +36,7 @@ describe('a topN that cannot be', () => {
       'topN.n',
     ],
     ['no fields in a list', top({ by: [] }), 'TOP_N_INVALID', 'topN'],
-    ['a text among several fields', top({ by: ['price', 'channel'] }), 'TYPE_MISMATCH', 'topN.by[1]'],
+    ['nested values among several fields', top({ by: ['price', 'raw'] }), 'TYPE_MISMATCH', 'topN.by[1]'],
     ['the same field twice', top({ by: ['price', 'price'] }), 'DUPLICATE_FIELD', 'topN.by[1]'],
     ['a great many fields', top({ by: Array.from({ length: 9 }, () => 'price') }), 'TOO_LARGE', 'topN.by'],
     ['fewer orders than fields', top({ by: ['price', 'at'], order: ['asc'] }), 'TOP_N_INVALID', 'topN.order'],
