@@ -1,0 +1,160 @@
+import type { ConnectorDeclaration, OptionProblem } from '../../graph/connector-declaration.ts'
+import { fieldOf, type Field, type Schema } from '../../model/schema.ts'
+import { valueTypeText } from '../../model/value-type.ts'
+import { messageFieldProblems } from '../kit/message-fields.ts'
+import { OptionSet, type OptionValues } from '../kit/option-set.ts'
+import { choice, text, textList } from '../kit/option-types.ts'
+import { tls } from '../kit/tls-option.ts'
+import { httpUrl } from '../kit/url-option.ts'
+import { checkLogin, login } from './declared/login-option.ts'
+import { tableName, volumePath, warehouseId } from './declared/names.ts'
+
+const CONNECTION = {
+  url: {
+    type: httpUrl,
+    required: 'the address of the workspace',
+    doc: 'The workspace, as in `https://dbc-a1b2c3d4-e5f6.cloud.databricks.com`.',
+  },
+  tls: {
+    type: tls,
+    default: false,
+    doc: 'Whom to trust and who the job is, where that is not what the system trusts. The files are read again for each connection.',
+  },
+  auth: login,
+  warehouse: {
+    type: warehouseId,
+    required: 'the id of a SQL warehouse',
+    doc: 'The id of the SQL warehouse that runs the statements. It is started by the first one.',
+  },
+  table: { type: tableName, required: 'catalog.schema.table', doc: 'The Delta table, as `catalog.schema.table`.' },
+} as const
+
+/** Names of columns that files of an upsert have beside those of the table. */
+export const ORDER_COLUMN = '_millrace_order'
+export const DELETED_COLUMN = '_millrace_deleted'
+
+export const sinkOptions = new OptionSet(
+  {
+    ...CONNECTION,
+    volume: {
+      type: volumePath,
+      required: 'a folder of a volume',
+      doc: 'Where rows wait, as Parquet, until the warehouse loads them: a folder of a Unity Catalog volume, `/Volumes/catalog/schema/volume/folder`. The sink deletes its files there.',
+    },
+    mode: {
+      type: choice('append', 'upsert'),
+      default: 'append',
+      doc: 'What a row does: it is added to the table (`COPY INTO`), or replaces the row of its key (`MERGE INTO`). An upsert has one slot.',
+    },
+    key: {
+      type: textList('field'),
+      doc: 'With `mode: upsert` the fields that tell rows apart. They may not be null.',
+    },
+    tombstone: {
+      type: text,
+      doc: 'With `mode: upsert` a `boolean` field: where it is true the row deletes the row of its key. It is left out of the table.',
+    },
+    compression: { type: choice('zstd', 'gzip', 'none'), default: 'zstd', doc: 'How pages of Parquet are packed.' },
+  },
+  ({ mode, key, tombstone }, written, report) => {
+    checkLogin(written, report)
+    if (mode === 'upsert' && key === undefined)
+      report('key', 'is required with mode: upsert: the fields that tell rows apart')
+    if (mode !== 'append') return
+    if (key !== undefined) report('key', 'has no meaning with mode: append', 'write mode: upsert')
+    if (tombstone !== undefined) report('tombstone', 'has no meaning with mode: append', 'write mode: upsert')
+  },
+)
+
+export type DatabricksSinkOptions = OptionValues<(typeof sinkOptions)['table']>
+
+export const declaration: ConnectorDeclaration = {
+  name: 'databricks',
+  doc: 'Appends to a Delta table of Databricks or replaces its rows by a key, through a SQL warehouse, exactly once. It was checked against a fake made from the published API pages, never against Databricks itself.',
+  sink: {
+    options: sinkOptions,
+    checkSchema: (written, schema) => {
+      const options = sinkOptions.read(written)
+      const columns = tableFields(options, schema)
+      return [
+        ...messageFieldProblems(
+          schema,
+          { key: '', headers: {}, tombstone: options.tombstone },
+          { headers: '', timestamp: '' },
+        ),
+        ...typeProblems(columns),
+        ...nameProblems(columns),
+        ...keyProblems(options.key ?? [], columns),
+      ]
+    },
+    // rows of a key have to meet, and what replaces rows has to come one after the other
+    slots: (options) => (sinkOptions.read(options).mode === 'upsert' ? 1 : undefined),
+  },
+}
+
+/** The fields that become columns of the table. */
+export function tableFields({ tombstone }: Pick<DatabricksSinkOptions, 'tombstone'>, schema: Schema): Schema {
+  return { fields: schema.fields.filter(({ name }) => name !== tombstone) }
+}
+
+/** The type of a column that holds a field, as Unity Catalog writes it; undefined where there is none. */
+export function columnTypeOf({ type, logical }: Field): string | undefined {
+  switch (logical?.kind) {
+    case 'date':
+      return 'date'
+    case 'time':
+      return undefined
+    case 'bigint':
+      return 'bigint'
+    case 'bytes':
+      return 'binary'
+    case 'decimal':
+      return `decimal(${logical.precision},${logical.scale})`
+    default:
+      if (type === 'json') return 'string'
+      return type === 'long' ? 'bigint' : type
+  }
+}
+
+function typeProblems({ fields }: Schema): OptionProblem[] {
+  return fields
+    .filter((field) => columnTypeOf(field) === undefined)
+    .map((field) => ({
+      path: '',
+      message: `the field ${field.name} is a ${valueTypeText(field)}, for which Databricks has no type`,
+      hint: 'use a long: its milliseconds',
+    }))
+}
+
+/** Databricks takes names for equal that differ in the case of letters only. */
+function nameProblems({ fields }: Schema): OptionProblem[] {
+  const seen = new Map<string, string>([ORDER_COLUMN, DELETED_COLUMN].map((name) => [name, name]))
+  return fields.flatMap(({ name }) => {
+    const key = name.toLowerCase()
+    const other = seen.get(key)
+    seen.set(key, name)
+    if (other === undefined) return []
+    return [{ path: '', message: `Databricks takes the columns ${other} and ${name} for the same one` }]
+  })
+}
+
+/** Types of which equal values are one value in every reader. */
+function isKeyType({ type, logical }: Field): boolean {
+  if (logical !== undefined) return ['date', 'bigint', 'decimal', 'bytes'].includes(logical.kind)
+  return type !== 'double' && type !== 'json'
+}
+
+function keyProblems(key: readonly string[], schema: Schema): OptionProblem[] {
+  const about = (message: string, hint: string): OptionProblem[] => [{ path: 'key', message, hint }]
+  const problems = key.flatMap((name) => {
+    const field = fieldOf(schema, name)
+    const names = schema.fields.map((one) => one.name).join(', ')
+    if (field === undefined) return about(`there is no field "${name}" in the table`, `it has: ${names}`)
+    if (!isKeyType(field))
+      return about(`the field ${name} is a ${valueTypeText(field)}`, 'a key is no double and has no shape')
+    if (!field.nullable) return []
+    return about(`the field ${name} may be null`, 'filter rows without it, and declare the field as not nullable')
+  })
+  if (new Set(key).size === key.length) return problems
+  return [...problems, { path: 'key', message: 'names a field twice' }]
+}
