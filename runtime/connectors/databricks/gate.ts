@@ -36,7 +36,7 @@ export class Gate {
     this.#parts = parts
   }
 
-  /** The file that a statement has to read. Closes the older gates if that was not done since `close`. */
+  /** The whole path of the file that a statement has to read. Closes older gates if that was not done since `close`. */
   async open(): Promise<string> {
     this.#open ??= await this.#replace()
     return this.#open
@@ -77,17 +77,17 @@ export class Gate {
     await service.retry('setting a property of a table', PATIENCE_MS, () =>
       warehouse.execute({ text: setProperty(table, property, name) }),
     )
-    return name
+    return `${volume.path}/${folder}/${name}`
   }
 
   /** A job that is gone has no newer attempt that would end its older ones. */
   async #closeForEver(folder: string): Promise<void> {
     const { context, volume } = this.#parts
-    const names = await volume.list(folder)
-    if (names.size === 0) return
+    if ((await volume.list(folder)).size === 0) return
     const last = gateName(LAST_ATTEMPT, 0, context.ports.rng.id())
     await volume.put(`${folder}/${last}`, gateFile())
-    for (const name of names) if (GATE.test(name)) await volume.delete(`${folder}/${name}`)
+    for (const name of await volume.list(folder))
+      if (GATE.test(name) && name !== last) await volume.delete(`${folder}/${name}`)
   }
 }
 

@@ -41,7 +41,7 @@ export function copyInto({ table, folder, files, columns }: StagedRows): string 
 }
 
 /**
- * Replaces the rows of the keys by the last ones of the files. Each file and the gate are named by themselves: a
+ * Replaces the rows of the keys by the last ones of the files. `gate` is a whole path. Each file and the gate are named by themselves: a
  * statement that does not find one of them fails, where a pattern would leave it out.
  */
 export function mergeInto({ table, folder, files, columns }: StagedRows, key: readonly string[], gate: string): string {
@@ -53,7 +53,7 @@ export function mergeInto({ table, folder, files, columns }: StagedRows, key: re
   return [
     `MERGE INTO ${quotedTable(table)} AS t`,
     `USING (SELECT r.* FROM (${parts.join(' UNION ALL ')}) AS r`,
-    `CROSS JOIN parquet.${quoted(`${folder}/${gate}`)} AS g WHERE g.${quoted(GATE_COLUMN)}`,
+    `CROSS JOIN parquet.${quoted(gate)} AS g WHERE g.${quoted(GATE_COLUMN)}`,
     `QUALIFY row_number() OVER (PARTITION BY ${keys.map((name) => `r.${name}`).join(', ')} ORDER BY r.${quoted(ORDER_COLUMN)} DESC) = 1) AS s`,
     `ON ${keys.map((name) => `t.${name} = s.${name}`).join(' AND ')}`,
     `WHEN MATCHED AND ${deleted} THEN DELETE`,
