@@ -9,7 +9,7 @@ export type Mishap =
   | 'lost answer'
   /** The caller hears nothing, and the call is carried out some calls later. */
   | 'late'
-  /** A statement goes on by one moment with each call that somebody makes. */
+  /** A statement goes on by one moment with some of the calls that somebody makes. */
   | 'slow'
   | 'slow and lost'
   | 'busy'
@@ -18,6 +18,9 @@ export type Mishap =
 export const TOKEN = 'dapi-secret'
 export const CLIENT = { id: 'principal', secret: 'principal-secret' }
 export const WAREHOUSE = 'abc123'
+
+/** How many calls come between two moments of a slow statement. */
+const PAUSES: readonly number[] = [0, 0, 0, 1, 3, 9, 27]
 
 /**
  * A Databricks workspace in memory, made from the published pages of its REST interface; nobody has compared it with a
@@ -32,8 +35,12 @@ export class FakeDatabricks implements HttpClient, FakeWorld {
   readonly calls: string[] = []
   /** What happens to the next calls; undefined: nothing. */
   readonly mishaps: (Mishap | undefined)[] = []
+  /** What happens to the next calls that bring a statement. */
+  readonly statementMishaps: Mishap[] = []
   /** Names of a page of a folder. */
   pageSize = 2
+  /** Whether most statements are slow. */
+  isLoaded = false
   /** Called before each call is answered, with `METHOD path`. It may take its time. */
   onCall: ((call: string) => void | Promise<void>) | undefined
   /** Access tokens of OAuth that are good. */
@@ -41,8 +48,15 @@ export class FakeDatabricks implements HttpClient, FakeWorld {
   /** Statuses and bodies that calls whose `METHOD path` begins so are answered by instead. */
   readonly answers: { readonly to: string; readonly answer: HttpAnswer }[] = []
   readonly #late: { readonly request: OutgoingRequest; calls: number }[] = []
+  readonly #pauses = new Map<FakeStatement, number>()
+  #seed = 1
   #nextId = 1
   #underWay = 0
+
+  /** Fakes of different seeds have statements that go on at other times. */
+  constructor(seed = 1) {
+    this.#seed = seed
+  }
 
   addTable(name: string, columns: readonly FakeColumn[]): FakeTable {
     const table = new FakeTable(`table-${this.#nextId++}`, columns)
@@ -71,23 +85,33 @@ export class FakeDatabricks implements HttpClient, FakeWorld {
     await this.onCall?.(call)
     request.signal.throwIfAborted()
     await this.#goOn()
-    const mishap = call.endsWith('/oidc/v1/token') ? undefined : this.mishaps.shift()
+    const mishap = this.#nextMishap(call)
     switch (mishap) {
       case 'lost call':
         throw new Error('connection refused')
       case 'late':
-        this.#late.push({ request, calls: 1 + (this.calls.length % 7) })
+        this.#late.push({ request, calls: this.#nextPause() })
         throw new Error('connection reset')
       case 'busy':
-        return { status: 429, body: '{"error_code":"RESOURCE_EXHAUSTED","message":"busy"}', headers: { 'retry-after': '1' } }
+        return {
+          status: 429,
+          body: '{"error_code":"RESOURCE_EXHAUSTED","message":"busy"}',
+          headers: { 'retry-after': '1' },
+        }
       case 'broken':
         return { status: 503, body: '{"error_code":"TEMPORARILY_UNAVAILABLE","message":"down"}' }
       default: {
-        const answer = await this.#answer(request, mishap === 'slow' || mishap === 'slow and lost')
+        const answer = await this.#answer(request, mishap === 'slow' || mishap === 'slow and lost' || this.#isBusy())
         if (mishap === 'lost answer' || mishap === 'slow and lost') throw new Error('connection reset')
         return answer
       }
     }
+  }
+
+  #nextMishap(call: string): Mishap | undefined {
+    if (call.endsWith('/oidc/v1/token')) return undefined
+    const mishap = this.mishaps.shift()
+    return mishap ?? (call.startsWith('POST') ? this.statementMishaps.shift() : undefined)
   }
 
   /** Carries out what is late, and ends what runs. */
@@ -102,7 +126,25 @@ export class FakeDatabricks implements HttpClient, FakeWorld {
         this.#late.splice(this.#late.indexOf(one), 1)
         await this.#answer(one.request, true)
       }
-    for (const statement of this.statements.values()) await statement.step()
+    for (const statement of this.statements.values()) {
+      const pause = this.#pauses.get(statement) ?? 0
+      if (statement.hasEnded) continue
+      if (pause > 0) this.#pauses.set(statement, pause - 1)
+      else {
+        await statement.step()
+        this.#pauses.set(statement, this.#nextPause())
+      }
+    }
+  }
+
+  #isBusy(): boolean {
+    return this.isLoaded && this.#nextPause() > 0
+  }
+
+  /** Some moments of a slow statement follow each other, and some come much later. */
+  #nextPause(): number {
+    this.#seed = (Math.imul(this.#seed, 1_103_515_245) + 12_345) >>> 0
+    return PAUSES[(this.#seed >>> 16) % PAUSES.length] ?? 0
   }
 
   async #answer(request: OutgoingRequest, isSlow: boolean): Promise<HttpAnswer> {

@@ -1,6 +1,11 @@
 /** The statements that Millrace sends, and no others: one that is changed has to be changed here, too. */
 export type ParsedStatement =
-  | { readonly kind: 'copy'; readonly table: string; readonly columns: readonly string[]; readonly files: readonly string[] }
+  | {
+      readonly kind: 'copy'
+      readonly table: string
+      readonly columns: readonly string[]
+      readonly files: readonly string[]
+    }
   | {
       readonly kind: 'merge'
       readonly table: string

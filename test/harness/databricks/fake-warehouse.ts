@@ -127,7 +127,8 @@ async function* merge(
   const last = new Map<string, FakeRow>()
   for (const row of rows) {
     const known = last.get(keyOf(row))
-    if (known === undefined || Number(known['_millrace_order']) < Number(row['_millrace_order'])) last.set(keyOf(row), row)
+    if (known === undefined || Number(known['_millrace_order']) < Number(row['_millrace_order']))
+      last.set(keyOf(row), row)
   }
   const changes = changesBy(last, keyOf, { columns, table, begun: begun.rows })
   yield

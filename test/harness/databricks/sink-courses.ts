@@ -111,7 +111,10 @@ export class SinkCourse {
   readonly #options: Readonly<Record<string, unknown>>
   readonly #rows: readonly Row[]
   readonly #steps: readonly Step[]
+  /** Compares the table with what so many rows make of it. */
+  readonly #check: (rows: number) => void
   #at = 0
+  #committed = 0
   #saved: Saved = { position: 0, committables: [] }
   /** Commits of attempts that are over, under way. */
   readonly #zombies: Promise<void>[] = []
@@ -122,11 +125,13 @@ export class SinkCourse {
     options: Readonly<Record<string, unknown>>,
     rows: readonly Row[],
     steps: readonly Step[],
+    check: (rows: number) => void,
   ) {
     this.#fake = fake
     this.#options = options
     this.#rows = rows
     this.#steps = steps
+    this.#check = check
   }
 
   async run(): Promise<void> {
@@ -145,6 +150,7 @@ export class SinkCourse {
     this.#rouse()
     await Promise.all(this.#zombies)
     await this.#fake.settle()
+    this.#check(this.#rows.length)
   }
 
   /** Calls that come at the same time come in any order. */
@@ -156,6 +162,8 @@ export class SinkCourse {
   async #attempt(writer: SinkWriter, stopping: AbortController): Promise<void> {
     await writer.open(this.#saved.committables)
     let { position } = this.#saved
+    this.#committed = position
+    this.#check(position)
     let carried: Committable[] = []
     for (;;) {
       const step = this.#steps[this.#at++] ?? 'checkpoint'
@@ -173,7 +181,8 @@ export class SinkCourse {
       if (position >= this.#rows.length && step !== 'die behind commit') return await writer.close()
       carried = []
       // what is known to be committed is not restored
-      if (step === 'forget what is committed' || step === 'die behind commit') this.#saved = { position, committables: [] }
+      if (step === 'forget what is committed' || step === 'die behind commit')
+        this.#saved = { position, committables: [] }
       if (step === 'die behind commit') throw new Died()
     }
   }
@@ -194,14 +203,19 @@ export class SinkCourse {
       this.#waiting.push(() => commit().catch(ignore))
       throw new Died()
     }
+    // whatever came late since the last commit changed nothing
+    this.#check(this.#committed)
     await commit()
+    this.#committed = this.#saved.position
+    this.#check(this.#committed)
     if (step === 'die before the commit is known') throw new Died()
   }
 
   #prepareMishap(step: Step, stopping: AbortController): void {
     if (MISHAPS.has(step)) {
       const calls = this.#at % 6
-      this.#fake.mishaps.push(...Array.from({ length: calls }, () => undefined), step as Mishap)
+      if (calls % 2 === 0) this.#fake.statementMishaps.push(step as Mishap)
+      else this.#fake.mishaps.push(...Array.from({ length: calls }, () => undefined), step as Mishap)
     }
     if (step === 'old commits come') this.#rouse()
     if (step !== 'die at a call') return
