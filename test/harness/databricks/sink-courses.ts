@@ -234,5 +234,5 @@ export class SinkCourse {
 /** What ends an attempt, and is repeated by the next one. */
 function isExpected(error: unknown): boolean {
   if (error instanceof Error && error.name === 'AbortError') return true
-  return error instanceof MillraceError && /^DATABRICKS_/.test(error.code)
+  return error instanceof MillraceError && error.code.startsWith('DATABRICKS_')
 }

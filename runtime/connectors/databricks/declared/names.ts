@@ -13,4 +13,4 @@ export const volumePath = textOf(
 )
 
 /** Warehouses have ids of hex digits; the address that the workspace shows for one ends with it. */
-export const warehouseId = textOf('id of a warehouse, as in 1234567890abcdef', /^[A-Za-z0-9]{1,64}$/)
+export const warehouseId = textOf('warehouse id, as in 1234567890abcdef', /^[A-Za-z0-9]{1,64}$/)
