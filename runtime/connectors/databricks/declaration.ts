@@ -2,8 +2,9 @@ import type { ConnectorDeclaration, OptionProblem } from '../../graph/connector-
 import { fieldOf, type Field, type Schema } from '../../model/schema.ts'
 import { valueTypeText } from '../../model/value-type.ts'
 import { messageFieldProblems } from '../kit/message-fields.ts'
-import { OptionSet, type OptionValues } from '../kit/option-set.ts'
-import { choice, text, textList } from '../kit/option-types.ts'
+import { mapping, OptionSet, type OptionValues } from '../kit/option-set.ts'
+import { metadataFieldsOf, metadataProblems, valueSchema } from '../kit/metadata-fields.ts'
+import { choice, count, duration, text, textList } from '../kit/option-types.ts'
 import { tls } from '../kit/tls-option.ts'
 import { httpUrl } from '../kit/url-option.ts'
 import { checkLogin, login } from './declared/login-option.ts'
@@ -66,11 +67,86 @@ export const sinkOptions = new OptionSet(
   },
 )
 
+/** The parts that a row has beside its columns, and the fields that may hold them. */
+const METADATA_KINDS = {
+  changeType: ['string'],
+  version: ['long', 'bigint'],
+  timestamp: ['timestamp'],
+  header: [],
+} as const
+
+export const sourceOptions = new OptionSet(
+  {
+    ...CONNECTION,
+    filter: {
+      type: text,
+      doc: "A condition in the SQL of Databricks, as in `country = 'NO'`: rows for which it is not true are not read. Of an update, both rows are judged by themselves.",
+    },
+    version: {
+      type: count(),
+      doc: 'The version that the snapshot is of; the newest one when it is absent.',
+    },
+    continuous: {
+      type: mapping({
+        every: {
+          type: duration('1s'),
+          default: '1m',
+          doc: 'How often the table is asked for a new version. Each question runs on the warehouse and keeps it from stopping.',
+        },
+      }),
+      doc: 'Goes on with the changes behind the snapshot, version after version, instead of ending. The table needs `delta.enableChangeDataFeed`.',
+    },
+    startingVersion: {
+      type: count(),
+      doc: 'Reads the changes from that version on, and no snapshot. Only with `continuous`.',
+    },
+    metadata: {
+      type: mapping({
+        changeType: {
+          type: text,
+          doc: 'The field for what happened to the row, a `string`: `insert`, `delete`, `update_preimage` or `update_postimage`. Rows of a snapshot are inserts.',
+        },
+        version: { type: text, doc: 'The field for the version of the table: a `long` or `bigint`.' },
+        timestamp: {
+          type: text,
+          doc: 'The field for the time of that version, a `timestamp` that may be null: rows of a snapshot have none.',
+        },
+      }),
+      doc: 'Fields of the schema that are no columns of the table.',
+    },
+    onRemove: {
+      type: choice('fail', 'ignore'),
+      default: 'fail',
+      doc: 'Without `metadata.changeType`, what happens when rows are deleted or updated: the job fails, or reads only what is inserted.',
+    },
+  },
+  (values, written, report) => {
+    checkLogin(written, report)
+    if (written['startingVersion'] !== undefined && values.continuous === undefined)
+      report('startingVersion', 'needs continuous: a source that ends reads a snapshot')
+    if (written['startingVersion'] !== undefined && written['version'] !== undefined)
+      report('version', 'has no meaning beside startingVersion, which reads no snapshot')
+    if (written['onRemove'] !== undefined && values.metadata?.changeType !== undefined)
+      report('onRemove', 'has no meaning beside metadata.changeType: all changes become rows')
+  },
+)
+
+export type DatabricksSourceOptions = OptionValues<(typeof sourceOptions)['table']>
 export type DatabricksSinkOptions = OptionValues<(typeof sinkOptions)['table']>
 
 export const declaration: ConnectorDeclaration = {
   name: 'databricks',
-  doc: 'Appends to a Delta table of Databricks or replaces its rows by a key, through a SQL warehouse, exactly once. It was checked against a fake made from the published API pages, never against Databricks itself.',
+  doc: 'Reads a Delta table of Databricks and what changes in it, and appends to one or replaces its rows by a key, through a SQL warehouse. All exactly once. It was checked against a fake made from the published API pages, never against Databricks itself.',
+  source: {
+    options: sourceOptions,
+    checkSchema: (written, schema) => {
+      const fields = metadataFieldsOf(sourceOptions.read(written).metadata)
+      const columns = valueSchema(schema, fields)
+      const problems = [...metadataProblems(schema, fields, METADATA_KINDS), ...typeProblems(columns)]
+      if (columns.fields.length > 0) return problems
+      return [...problems, { path: 'metadata', message: 'takes every field: a row needs a column of the table' }]
+    },
+  },
   sink: {
     options: sinkOptions,
     checkSchema: (written, schema) => {

@@ -106,7 +106,7 @@ function gateFile(): Buffer {
 
 function superseded(operatorId: string, attempt: number, newer: number): MillraceError {
   return new MillraceError(
-    'DATABRICKS_SINK_FENCED',
+    'SINK_FENCED',
     `attempt ${attempt} of the sink ${operatorId} is over: attempt ${newer} has begun to write its table`,
     { domain: 'platform' },
   )

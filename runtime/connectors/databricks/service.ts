@@ -111,6 +111,23 @@ export class DatabricksService {
   }
 
   /**
+   * Fetches what an answer of the workspace points to, without the login of the job. Rejects with DATABRICKS_LINK_REFUSED
+   * for a link that would be read by others on the way.
+   */
+  async follow(url: string, headers: Readonly<Record<string, string>>, maxBytes: number): Promise<HttpAnswer> {
+    const { ports, signal } = this.#surroundings
+    if (!url.startsWith('https:') && new URL(url).origin !== new URL(this.url).origin)
+      throw new MillraceError('DATABRICKS_LINK_REFUSED', `a link leads to ${new URL(url).origin}, which is not https`, {
+        domain: 'dependency',
+      })
+    return callService(
+      ports,
+      { headers: {}, auth: undefined, tls: undefined, timeoutMs: ANSWER_MS },
+      { method: 'GET', url, headers, maxBytes, signal },
+    )
+  }
+
+  /**
    * Repeats what fails for reasons that pass, for at most `patienceMs`, and reports that to the user. Rejects with
    * DATABRICKS_CLOSED once the connector is closed.
    */

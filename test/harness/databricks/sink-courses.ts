@@ -234,5 +234,5 @@ export class SinkCourse {
 /** What ends an attempt, and is repeated by the next one. */
 function isExpected(error: unknown): boolean {
   if (error instanceof Error && error.name === 'AbortError') return true
-  return error instanceof MillraceError && error.code.startsWith('DATABRICKS_')
+  return error instanceof MillraceError && (error.code.startsWith('DATABRICKS_') || error.code === 'SINK_FENCED')
 }

@@ -241,7 +241,7 @@ test('an attempt whose work a newer one has begun writes nothing, and its gate i
   await old.write(new RowBatch([row(1, 0)]))
   const late = await old.prepareCommit(2)
   await expect(old.commit?.(late)).rejects.toMatchObject({
-    code: 'DATABRICKS_SINK_FENCED',
+    code: 'SINK_FENCED',
     message: 'attempt 1 of the sink out is over: attempt 2 has begun to write its table',
   })
   expect(table.newest.rows).toEqual([{ k: 1, v: 1 }])
@@ -262,7 +262,7 @@ test('of two attempts that open gates at the same time the older one ends', asyn
     fake.onCall = undefined
     await restored(fake, kept, { options: UPSERT })
   }
-  await expect(old.commit?.(kept)).rejects.toMatchObject({ code: 'DATABRICKS_SINK_FENCED' })
+  await expect(old.commit?.(kept)).rejects.toMatchObject({ code: 'SINK_FENCED' })
 })
 
 test('a job that is continued under another name opens no gate any more', async () => {
@@ -276,7 +276,7 @@ test('a job that is continued under another name opens no gate any more', async 
   await writerOf(fake, parts).open(kept)
   await gone.write(new RowBatch([row(1, 0)]))
   const late = await gone.prepareCommit(2)
-  await expect(gone.commit?.(late)).rejects.toMatchObject({ code: 'DATABRICKS_SINK_FENCED' })
+  await expect(gone.commit?.(late)).rejects.toMatchObject({ code: 'SINK_FENCED' })
 })
 
 test('a statement that is in no state that says how it ended is repeated', async () => {
