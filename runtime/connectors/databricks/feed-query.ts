@@ -41,11 +41,20 @@ export class FeedQuery {
   }
 
   /** Rows of a snapshot: `r`. Rows of changes: `r`, what happened, the version, and its time in ms. */
-  textOf(unit: FeedUnit & { readonly to?: number | null }, skip: number): string {
+  textOf(unit: FeedUnit, skip: number): string {
+    const { table, insertsOnly } = this.#options
+    const name = quotedTable(table)
     const offset = skip === 0 ? '' : ` OFFSET ${skip}`
-    return unit.kind === 'snapshot'
-      ? `SELECT r FROM (SELECT ${this.#row} AS r FROM ${quotedTable(this.#options.table)} VERSION AS OF ${unit.version}${this.#where([])}) ORDER BY CAST(r AS BINARY)${offset}`
-      : `SELECT r, c, v, m FROM (SELECT ${this.#row} AS r, _change_type AS c, _commit_version AS v, unix_millis(_commit_timestamp) AS m FROM table_changes('${quotedTable(this.#options.table).replaceAll("'", "\\'")}', ${unit.from}, ${unit.to})${this.#where(this.#options.insertsOnly ? ["_change_type = 'insert'"] : [])}) ORDER BY v, CASE c WHEN 'delete' THEN 0 WHEN 'update_preimage' THEN 1 WHEN 'insert' THEN 2 ELSE 3 END, CAST(r AS BINARY)${offset}`
+    const order = `CAST(r AS BINARY)${offset}`
+    if (unit.kind === 'snapshot')
+      return `SELECT r FROM (SELECT ${this.#row} AS r FROM ${name} VERSION AS OF ${unit.version}${this.#where([])}) ORDER BY ${order}`
+    const changes = `table_changes('${name.replaceAll("'", "\\'")}', ${unit.from}, ${unit.to})`
+    const where = this.#where(insertsOnly ? ["_change_type = 'insert'"] : [])
+    return [
+      `SELECT r, c, v, m FROM (SELECT ${this.#row} AS r, _change_type AS c, _commit_version AS v, unix_millis(_commit_timestamp) AS m`,
+      ` FROM ${changes}${where}) ORDER BY v, `,
+      `CASE c WHEN 'delete' THEN 0 WHEN 'update_preimage' THEN 1 WHEN 'insert' THEN 2 ELSE 3 END, ${order}`,
+    ].join('')
   }
 
   #where(conditions: readonly string[]): string {

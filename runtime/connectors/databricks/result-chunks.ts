@@ -18,8 +18,8 @@ interface Link {
   readonly next: number | undefined
 }
 
-/** Called when a result is kept no longer: its statement has to be run again. */
-export class ResultGone extends MillraceError {
+/** A result is kept no longer: its statement has to be run again. */
+class ResultGone extends MillraceError {
   constructor(url: string, cause: unknown) {
     super('DATABRICKS_RESULT_GONE', `the Databricks at ${url} keeps the result of a statement no longer`, {
       domain: 'dependency',
@@ -56,10 +56,13 @@ export class ResultChunks {
     this.#next = undefined
   }
 
-  /** Resolves with the rows of the next chunk; undefined behind the last one. Rejects with ResultGone. */
+  /** Resolves with the rows of the next chunk; undefined behind the last one. Rejects with DATABRICKS_RESULT_GONE. */
   async next(): Promise<readonly ResultRow[] | undefined> {
     const link = this.#link ?? (this.#next === undefined ? undefined : await this.#ask(this.#next))
-    if (link === undefined) return undefined
+    if (link === undefined) {
+      if (this.isTruncated && this.#read === 0) throw this.#wrong('it was cut off before the first row')
+      return undefined
+    }
     if (link.offset !== this.#read)
       throw this.#wrong(`chunk ${link.index} begins at row ${link.offset}, not ${this.#read}`)
     const rows = await this.#rowsOf(link)

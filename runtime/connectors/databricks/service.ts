@@ -120,11 +120,15 @@ export class DatabricksService {
       throw new MillraceError('DATABRICKS_LINK_REFUSED', `a link leads to ${new URL(url).origin}, which is not https`, {
         domain: 'dependency',
       })
-    return callService(
-      ports,
-      { headers: {}, auth: undefined, tls: undefined, timeoutMs: ANSWER_MS },
-      { method: 'GET', url, headers, maxBytes, signal },
-    )
+    try {
+      return await callService(
+        ports,
+        { headers: {}, auth: undefined, tls: undefined, timeoutMs: ANSWER_MS },
+        { method: 'GET', url, headers, maxBytes, signal },
+      )
+    } catch (cause) {
+      throw this.#unreachable(new URL(url).origin, cause)
+    }
   }
 
   /**
@@ -178,13 +182,18 @@ export class DatabricksService {
         },
       )
     } catch (cause) {
-      if (signal.aborted || !isLostCall(cause)) throw cause
-      throw new MillraceError('DATABRICKS_UNREACHABLE', `the Databricks at ${this.url} cannot be asked`, {
-        domain: 'dependency',
-        retriable: true,
-        cause,
-      })
+      throw this.#unreachable(this.url, cause)
     }
+  }
+
+  /** What a call without answer ends with; other errors are returned as they are. */
+  #unreachable(place: string, cause: unknown): unknown {
+    if (this.signal.aborted || !isLostCall(cause)) return cause
+    return new MillraceError('DATABRICKS_UNREACHABLE', `the Databricks at ${place} cannot be asked`, {
+      domain: 'dependency',
+      retriable: true,
+      cause,
+    })
   }
 
   async #token(): Promise<string> {

@@ -10,7 +10,7 @@ import { Feed } from './feed.ts'
 import { encodeFeedPosition, FEED_SPLIT, feedPositionOf, type FeedPosition, type FeedUnit } from './feed-position.ts'
 import { textFields } from './feed-query.ts'
 import { FeedRows, type FeedRecord } from './feed-rows.ts'
-import { ResultGone, type ResultChunks, type ResultRow } from './result-chunks.ts'
+import type { ResultChunks, ResultRow } from './result-chunks.ts'
 
 /** A workspace that stays away makes the reader wait, and says so. */
 const PATIENCE_MS = Infinity
@@ -85,11 +85,12 @@ export class FeedReader implements SourceReader {
   }
 
   #take(cells: ResultRow): Row | undefined {
-    const { unit, skip } = this.#at0()
+    const position = this.#known()
+    const { unit, skip } = position
     const record = recordOf(unit, cells)
     if (record.changeType !== 'insert' && this.#options.metadata?.changeType === undefined) throw this.#removed(record)
     const row = this.#rows?.row(cells, record)
-    this.#position = { ...this.#at0(), skip: skip + 1 }
+    this.#position = { ...position, skip: skip + 1 }
     return row
   }
 
@@ -133,8 +134,8 @@ export class FeedReader implements SourceReader {
       const rows = await chunks.next()
       if (rows !== undefined) return { kind: 'rows', rows }
     } catch (error) {
-      // the next try runs the statement again, behind the rows that were read
-      if (error instanceof ResultGone) this.#chunks = undefined
+      // where the chunk may not be had again, the next try runs the statement again, behind the rows that were read
+      if (!isOnTheWay(error)) this.#chunks = undefined
       throw error
     }
     this.#chunks = undefined
@@ -178,7 +179,7 @@ export class FeedReader implements SourceReader {
     )
   }
 
-  #at0(): FeedPosition {
+  #known(): FeedPosition {
     if (this.#position !== undefined) return this.#position
     throw new MillraceError('SOURCE_NOT_OPEN', `the source ${this.#context.operatorId} was used before open`)
   }
@@ -195,7 +196,20 @@ export class FeedReader implements SourceReader {
   }
 }
 
+/** A call that failed, of a result that is whole. */
+function isOnTheWay(error: unknown): boolean {
+  return error instanceof MillraceError && ['DATABRICKS_UNREACHABLE', 'DATABRICKS_REFUSED'].includes(error.code)
+}
+
+/** Throws DATABRICKS_ANSWER for a row of a version that was not asked for. */
 function recordOf(unit: FeedUnit, [, changeType, version, timeMs]: ResultRow): FeedRecord {
   if (unit.kind === 'snapshot') return { changeType: 'insert', version: unit.version, timeMs: null }
-  return { changeType: String(changeType), version: Number(version), timeMs: Number(timeMs) }
+  const record = { changeType: String(changeType), version: Number(version), timeMs: Number(timeMs) }
+  const isAsked = record.version >= unit.from && record.version <= (unit.to ?? -1)
+  if (isAsked && Number.isSafeInteger(record.version) && Number.isSafeInteger(record.timeMs)) return record
+  throw new MillraceError(
+    'DATABRICKS_ANSWER',
+    `a row of version ${clipped(String(version))} at ${clipped(String(timeMs))} is no answer to a question for versions ${unit.from} to ${unit.to}`,
+    { domain: 'dependency', retriable: true },
+  )
 }

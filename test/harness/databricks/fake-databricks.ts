@@ -1,6 +1,6 @@
 import type { HttpAnswer, HttpClient, OutgoingRequest } from '../../../runtime/ports/http-client.ts'
 import { FakeTable, type FakeColumn } from './fake-table.ts'
-import { FakeStatement, type FakeWorld } from './fake-warehouse.ts'
+import { FakeStatement, type FakeWorld, type StatementAnswer } from './fake-warehouse.ts'
 
 export type Mishap =
   /** The call does not come. */
@@ -47,8 +47,13 @@ export class FakeDatabricks implements HttpClient, FakeWorld {
   readonly tokens = new Set<string>()
   /** Statuses and bodies that calls whose `METHOD path` begins so are answered by instead. */
   readonly answers: { readonly to: string; readonly answer: HttpAnswer }[] = []
+  /** Rows of a chunk of a result. */
+  chunkRows = 3
+  /** Links that were made before it changed are refused. */
+  linkKey = 1
   readonly #late: { readonly request: OutgoingRequest; calls: number }[] = []
   readonly #pauses = new Map<FakeStatement, number>()
+  readonly #linked = new Set<string>()
   #seed = 1
   #nextId = 1
   #underWay = 0
@@ -152,6 +157,7 @@ export class FakeDatabricks implements HttpClient, FakeWorld {
     const { pathname: path, searchParams } = new URL(url)
     const instead = this.answers.find(({ to }) => `${method} ${path}`.startsWith(to))
     if (instead !== undefined) return instead.answer
+    if (path.startsWith('/storage/')) return this.#stored(request)
     if (path === '/oidc/v1/token') return this.#giveToken(request)
     const token = headers['authorization']?.replace('Bearer ', '') ?? ''
     if (token !== TOKEN && !this.tokens.has(token)) return refusal(401, 'UNAUTHENTICATED', 'the token is not known')
@@ -159,6 +165,8 @@ export class FakeDatabricks implements HttpClient, FakeWorld {
     if (method === 'POST' && path === '/api/2.0/sql/statements/') return this.#submit(bodyOf(request), isSlow)
     const statement = /^\/api\/2\.0\/sql\/statements\/([^/]+)$/.exec(path)?.[1]
     if (method === 'GET' && statement !== undefined) return this.#statement(statement)
+    const chunk = /^\/api\/2\.0\/sql\/statements\/([^/]+)\/result\/chunks\/(\d+)$/.exec(path)
+    if (method === 'GET' && chunk !== null) return this.#chunk(chunk[1] ?? '', Number(chunk[2]))
     if (path.startsWith('/api/2.0/fs/files/')) return this.#file(method, name.slice(17), request.bytes)
     if (path.startsWith('/api/2.0/fs/directories/'))
       return this.#folder(method, name.slice(23), searchParams.get('page_token'))
@@ -186,6 +194,7 @@ export class FakeDatabricks implements HttpClient, FakeWorld {
     if (body['on_wait_timeout'] !== 'CONTINUE' || body['format'] !== 'JSON_ARRAY')
       return refusal(400, 'INVALID_PARAMETER_VALUE', JSON.stringify(body))
     const statement = new FakeStatement(`01ef-${this.#nextId++}`, String(body['statement']), this)
+    if (body['disposition'] === 'EXTERNAL_LINKS') this.#linked.add(statement.id)
     this.statements.set(statement.id, statement)
     if (!isSlow) await statement.finish()
     return this.#statement(statement.id)
@@ -207,9 +216,40 @@ export class FakeDatabricks implements HttpClient, FakeWorld {
               total_row_count: answer.rows.length,
               truncated: false,
             },
-            result: { chunk_index: 0, row_offset: 0, row_count: answer.rows.length, data_array: answer.rows },
+            result: this.#linked.has(id)
+              ? { external_links: answer.rows.length === 0 ? [] : [this.#linkOf(id, answer, 0)] }
+              : { chunk_index: 0, row_offset: 0, row_count: answer.rows.length, data_array: answer.rows },
           }),
     })
+  }
+
+  #chunk(id: string, index: number): HttpAnswer {
+    const answer = this.statements.get(id)?.answer
+    if (answer === undefined) return refusal(404, 'NOT_FOUND', `the result of ${id} is not kept`)
+    return json({ external_links: [this.#linkOf(id, answer, index)] })
+  }
+
+  #linkOf(id: string, { rows }: StatementAnswer, index: number): object {
+    const offset = index * this.chunkRows
+    const count = Math.min(this.chunkRows, rows.length - offset)
+    return {
+      chunk_index: index,
+      row_offset: offset,
+      row_count: count,
+      external_link: `http://localhost:1/storage/${id}/${index}?key=${this.linkKey}`,
+      ...(offset + count < rows.length ? { next_chunk_index: index + 1 } : {}),
+    }
+  }
+
+  /** The storage of the workspace, which refuses links that are too old. */
+  #stored({ url, headers }: OutgoingRequest): HttpAnswer {
+    const { pathname, searchParams } = new URL(url)
+    const [, id = '', index] = /^\/storage\/([^/]+)\/(\d+)$/.exec(pathname) ?? []
+    if (Object.hasOwn(headers, 'authorization')) return { status: 400, body: '<Error>no logins here</Error>' }
+    if (searchParams.get('key') !== String(this.linkKey)) return { status: 403, body: '<Error>AccessDenied</Error>' }
+    const from = Number(index) * this.chunkRows
+    const rows = this.statements.get(id)?.answer?.rows.slice(from, from + this.chunkRows)
+    return rows === undefined ? { status: 404, body: '<Error>NoSuchKey</Error>' } : json(rows)
   }
 
   #file(method: string, path: string, bytes: Uint8Array | undefined): HttpAnswer {

@@ -14,7 +14,21 @@ export type ParsedStatement =
       readonly gate: string
       readonly key: readonly string[]
     }
+  | ReadStatement
+  | { readonly kind: 'history'; readonly table: string }
   | { readonly kind: 'property'; readonly table: string; readonly name: string; readonly value: string }
+
+/** A statement that reads rows, of a snapshot or of changes. */
+export interface ReadStatement {
+  readonly kind: 'read'
+  readonly table: string
+  readonly columns: readonly { readonly name: string; readonly by: 'itself' | 'unix_millis' | 'base64' }[]
+  readonly of: { readonly version: number } | { readonly from: number; readonly to: number }
+  readonly insertsOnly: boolean
+  /** `name = number`. */
+  readonly filter: { readonly name: string; readonly value: number } | undefined
+  readonly offset: number
+}
 
 const NAME = '`(?:[^`]|``)+`'
 const TABLE = `${NAME}\\.${NAME}\\.${NAME}`
@@ -39,9 +53,24 @@ const MERGE = new RegExp(
 )
 const PROPERTY = new RegExp(`^ALTER TABLE (${TABLE}) SET TBLPROPERTIES \\((${TEXT}) = (${TEXT})\\)$`)
 
+const ROW = 'to_json\\(struct\\((.+?)\\)\\) AS r'
+const FILTER = '\\((\\w+) = (-?\\d+)\\n\\)'
+const SNAPSHOT = new RegExp(
+  `^SELECT r FROM \\(SELECT ${ROW} FROM (${TABLE}) VERSION AS OF (\\d+)(?: WHERE ${FILTER})?\\) ORDER BY CAST\\(r AS BINARY\\)(?: OFFSET (\\d+))?$`,
+)
+const CHANGES = new RegExp(
+  [
+    `^SELECT r, c, v, m FROM \\(SELECT ${ROW}, _change_type AS c, _commit_version AS v, unix_millis\\(_commit_timestamp\\) AS m`,
+    ` FROM table_changes\\('(${TABLE})', (\\d+), (\\d+)\\)(?: WHERE (_change_type = 'insert')?(?:(?: AND )?${FILTER})?)?\\) ORDER BY v, `,
+    "CASE c WHEN 'delete' THEN 0 WHEN 'update_preimage' THEN 1 WHEN 'insert' THEN 2 ELSE 3 END, ",
+    'CAST\\(r AS BINARY\\)(?: OFFSET (\\d+))?$',
+  ].join(''),
+)
+const HISTORY = new RegExp(`^DESCRIBE HISTORY (${TABLE}) LIMIT 1$`)
+
 /** Throws for a statement that is none of ours. */
 export function parseStatement(text: string): ParsedStatement {
-  const parsed = parseCopy(text) ?? parseMerge(text) ?? parseProperty(text)
+  const parsed = parseCopy(text) ?? parseMerge(text) ?? parseProperty(text) ?? parseRead(text) ?? parseHistory(text)
   if (parsed === undefined) throw new Error(`[PARSE_SYNTAX_ERROR] the fake knows no statement as: ${text}`)
   return parsed
 }
@@ -90,6 +119,50 @@ function parseProperty(text: string): ParsedStatement | undefined {
   const [, table, name, value] = PROPERTY.exec(text) ?? []
   if (table === undefined || name === undefined || value === undefined) return undefined
   return { kind: 'property', table: tableOf(table), name: textOf(name), value: textOf(value) }
+}
+
+function parseHistory(text: string): ParsedStatement | undefined {
+  const [, table] = HISTORY.exec(text) ?? []
+  return table === undefined ? undefined : { kind: 'history', table: tableOf(table) }
+}
+
+function parseRead(text: string): ReadStatement | undefined {
+  const [, row, table, version, name, value, offset] = SNAPSHOT.exec(text) ?? []
+  if (row !== undefined && table !== undefined)
+    return {
+      kind: 'read',
+      table: tableOf(table),
+      columns: columnsOf(row),
+      of: { version: Number(version) },
+      insertsOnly: false,
+      filter: filterOf(name, value),
+      offset: Number(offset ?? 0),
+    }
+  const [, changed, changedTable, from, to, inserts, by, equals, behind] = CHANGES.exec(text) ?? []
+  if (changed === undefined || changedTable === undefined) return undefined
+  return {
+    kind: 'read',
+    table: tableOf(changedTable),
+    columns: columnsOf(changed),
+    of: { from: Number(from), to: Number(to) },
+    insertsOnly: inserts !== undefined,
+    filter: filterOf(by, equals),
+    offset: Number(behind ?? 0),
+  }
+}
+
+function filterOf(name: string | undefined, value: string | undefined): ReadStatement['filter'] {
+  return name === undefined ? undefined : { name, value: Number(value) }
+}
+
+function columnsOf(struct: string): ReadStatement['columns'] {
+  return struct.split(', ').map((expression) => {
+    const [, by = 'itself', column = '', name] =
+      new RegExp(`^(?:(unix_millis|base64)\\()?(${NAME})\\)? AS (${NAME})$`).exec(expression) ?? []
+    if (column !== name || (by !== 'itself' && by !== 'unix_millis' && by !== 'base64'))
+      throw new Error(`[PARSE_SYNTAX_ERROR] the fake knows no ${expression}`)
+    return { name: nameOf(column), by }
+  })
 }
 
 function same(found: readonly string[], wanted: readonly string[], what: string): void {

@@ -1,6 +1,6 @@
 import { parquetReadObjects } from 'hyparquet'
 import { compressors } from 'hyparquet-compressors'
-import { parseStatement, type ParsedStatement } from './fake-sql.ts'
+import { parseStatement, type ParsedStatement, type ReadStatement } from './fake-sql.ts'
 import { applied, SqlError, type Cell, type Change, type FakeRow, type FakeTable } from './fake-table.ts'
 
 export interface StatementAnswer {
@@ -77,6 +77,13 @@ async function* run(text: string, world: FakeWorld): Transaction {
   switch (statement.kind) {
     case 'copy':
       return yield* copy(statement, table, world)
+    case 'read':
+      return read(statement, table)
+    case 'history':
+      return {
+        columns: ['version', 'timestamp', 'operation'],
+        rows: [[String(table.newest.number), '2026-01-01T00:00:00.000Z', 'WRITE']],
+      }
     case 'merge':
       return yield* merge(statement, table, world)
     case 'property':
@@ -157,6 +164,63 @@ function changesBy(
     .filter(([text, row]) => !matched.has(text) && row['_millrace_deleted'] !== true)
     .map(([, row]): Change => ({ type: 'insert', row: filled(table, columns, row) }))
   return [...replaced, ...inserted]
+}
+
+function read({ columns, of, insertsOnly, filter, offset }: ReadStatement, table: FakeTable): StatementAnswer {
+  const isWanted = (row: FakeRow): boolean => filter === undefined || row[filter.name] === filter.value
+  const textOf = (row: FakeRow): string => jsonOf(row, columns, table)
+  if ('version' in of) {
+    const version = table.versions[of.version]
+    if (version === undefined || of.version < table.kept)
+      throw new SqlError('DELTA_VERSION_NOT_FOUND', `Cannot time travel Delta table to version ${of.version}.`)
+    const rows = version.rows.filter(isWanted).map((row) => [textOf(row)])
+    return { columns: ['r'], rows: rows.toSorted(byCells).slice(offset) }
+  }
+  if (of.to > table.newest.number || of.from < table.kept)
+    throw new SqlError('DELTA_VERSION_NOT_FOUND', `Cannot time travel Delta table to version ${of.from}.`)
+  if (of.from < table.feedSince)
+    throw new SqlError('DELTA_MISSING_CHANGE_DATA', `change data was not recorded for version [${of.from}]`)
+  const rows = table.versions.slice(of.from, of.to + 1).flatMap(({ number, timeMs, changes }) =>
+    changes
+      .filter(({ type, row }) => isWanted(row) && (!insertsOnly || type === 'insert'))
+      .toSorted(
+        (a, b) =>
+          CHANGE_ORDER.indexOf(a.type) - CHANGE_ORDER.indexOf(b.type) || byCells([textOf(a.row)], [textOf(b.row)]),
+      )
+      .map(({ type, row }) => [textOf(row), type, String(number), String(timeMs)]),
+  )
+  return { columns: ['r', 'c', 'v', 'm'], rows: rows.slice(offset) }
+}
+
+const CHANGE_ORDER = ['delete', 'update_preimage', 'insert', 'update_postimage']
+
+function byCells([a = '']: readonly string[], [b = '']: readonly string[]): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b))
+}
+
+/** As `to_json` writes a struct: without what is null. */
+function jsonOf(row: FakeRow, columns: ReadStatement['columns'], table: FakeTable): string {
+  const members = columns.flatMap(({ name, by }) => {
+    const value = row[name] ?? null
+    if (value === null) return []
+    return [
+      `${JSON.stringify(name)}:${jsonText(value, by, table.columns.find((column) => column.name === name)?.type)}`,
+    ]
+  })
+  return `{${members.join(',')}}`
+}
+
+function jsonText(
+  value: Exclude<Cell, null>,
+  by: ReadStatement['columns'][number]['by'],
+  type: string | undefined,
+): string {
+  if (by === 'unix_millis') return String(Date.parse(String(value)))
+  if (by === 'base64') return JSON.stringify(Buffer.from(String(value), 'hex').toString('base64'))
+  if (type === undefined) throw new SqlError('UNRESOLVED_COLUMN', 'there is no such column')
+  if (type === 'date') return JSON.stringify(String(value).slice(0, 10))
+  if (type === 'bigint' || /^(?:decimal|struct|array|map)/.test(type)) return String(value)
+  return JSON.stringify(value)
 }
 
 function checkMetadata(others: readonly { readonly changesMetadata: boolean }[]): void {
