@@ -27,6 +27,8 @@ const PAUSES: readonly number[] = [0, 0, 0, 1, 3, 9, 27]
  * real one. It knows the calls and statements that Millrace makes, and answers everything else with an error.
  */
 export class FakeDatabricks implements HttpClient, FakeWorld {
+  /** Where it is, which links to results begin with. */
+  url = 'http://localhost:1'
   readonly tables = new Map<string, FakeTable>()
   readonly files = new Map<string, Uint8Array>()
   readonly folders = new Set<string>(['/Volumes/main/sales/stage'])
@@ -236,7 +238,7 @@ export class FakeDatabricks implements HttpClient, FakeWorld {
       chunk_index: index,
       row_offset: offset,
       row_count: count,
-      external_link: `http://localhost:1/storage/${id}/${index}?key=${this.linkKey}`,
+      external_link: `${this.url}/storage/${id}/${index}?key=${this.linkKey}`,
       ...(offset + count < rows.length ? { next_chunk_index: index + 1 } : {}),
     }
   }
