@@ -30,9 +30,10 @@ const CONNECTION = {
   table: { type: tableName, required: 'catalog.schema.table', doc: 'The Delta table, as `catalog.schema.table`.' },
 } as const
 
-/** Names of columns that files of an upsert have beside those of the table. */
+/** Names of columns that a MERGE has beside those of the table: the first two are in the files. */
 export const ORDER_COLUMN = '_millrace_order'
 export const DELETED_COLUMN = '_millrace_deleted'
+export const RANK_COLUMN = '_millrace_rank'
 
 export const sinkOptions = new OptionSet(
   {
@@ -204,7 +205,7 @@ function typeProblems({ fields }: Schema): OptionProblem[] {
 
 /** Databricks takes names for equal that differ in the case of letters only. */
 function nameProblems({ fields }: Schema): OptionProblem[] {
-  const seen = new Map<string, string>([ORDER_COLUMN, DELETED_COLUMN].map((name) => [name, name]))
+  const seen = new Map<string, string>([ORDER_COLUMN, DELETED_COLUMN, RANK_COLUMN].map((name) => [name, name]))
   return fields.flatMap(({ name }) => {
     const key = name.toLowerCase()
     const other = seen.get(key)

@@ -1,4 +1,4 @@
-import { DELETED_COLUMN, ORDER_COLUMN } from './declaration.ts'
+import { DELETED_COLUMN, ORDER_COLUMN, RANK_COLUMN } from './declaration.ts'
 
 /** The only column of a gate. */
 export const GATE_COLUMN = 'open'
@@ -50,11 +50,12 @@ export function mergeInto({ table, folder, files, columns }: StagedRows, key: re
   const read = [...names, quoted(ORDER_COLUMN), quoted(DELETED_COLUMN)].join(', ')
   const parts = files.map((file) => `SELECT ${read} FROM parquet.${quoted(`${folder}/${file}`)}`)
   const deleted = `s.${quoted(DELETED_COLUMN)}`
+  const partition = keys.map((name) => `r.${name}`).join(', ')
   return [
     `MERGE INTO ${quotedTable(table)} AS t`,
-    `USING (SELECT r.* FROM (${parts.join(' UNION ALL ')}) AS r`,
-    `CROSS JOIN parquet.${quoted(gate)} AS g WHERE g.${quoted(GATE_COLUMN)}`,
-    `QUALIFY row_number() OVER (PARTITION BY ${keys.map((name) => `r.${name}`).join(', ')} ORDER BY r.${quoted(ORDER_COLUMN)} DESC) = 1) AS s`,
+    `USING (SELECT * FROM (SELECT r.*, row_number() OVER (PARTITION BY ${partition} ORDER BY r.${quoted(ORDER_COLUMN)} DESC) AS ${quoted(RANK_COLUMN)}`,
+    `FROM (${parts.join(' UNION ALL ')}) AS r`,
+    `CROSS JOIN parquet.${quoted(gate)} AS g WHERE g.${quoted(GATE_COLUMN)}) WHERE ${quoted(RANK_COLUMN)} = 1) AS s`,
     `ON ${keys.map((name) => `t.${name} = s.${name}`).join(' AND ')}`,
     `WHEN MATCHED AND ${deleted} THEN DELETE`,
     `WHEN MATCHED THEN UPDATE SET ${names.map((name) => `t.${name} = s.${name}`).join(', ')}`,

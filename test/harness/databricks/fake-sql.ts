@@ -42,9 +42,9 @@ const PART = `SELECT (${NAMES}) FROM parquet\\.(${NAME})`
 const MERGE = new RegExp(
   [
     `^MERGE INTO (${TABLE}) AS t`,
-    `USING \\(SELECT r\\.\\* FROM \\((.+)\\) AS r`,
-    `CROSS JOIN parquet\\.(${NAME}) AS g WHERE g\\.\`open\``,
-    'QUALIFY row_number\\(\\) OVER \\(PARTITION BY (.+) ORDER BY r\\.`_millrace_order` DESC\\) = 1\\) AS s',
+    'USING \\(SELECT \\* FROM \\(SELECT r\\.\\*, row_number\\(\\) OVER \\(PARTITION BY (.+) ORDER BY r\\.`_millrace_order` DESC\\) AS `_millrace_rank`',
+    'FROM \\((.+)\\) AS r',
+    `CROSS JOIN parquet\\.(${NAME}) AS g WHERE g\\.\`open\`\\) WHERE \`_millrace_rank\` = 1\\) AS s`,
     'ON (.+)',
     'WHEN MATCHED AND s\\.`_millrace_deleted` THEN DELETE',
     'WHEN MATCHED THEN UPDATE SET (.+)',
@@ -89,7 +89,7 @@ function parseCopy(text: string): ParsedStatement | undefined {
 }
 
 function parseMerge(text: string): ParsedStatement | undefined {
-  const [, table, parts, gate, partition, on, sets, inserted, values] = MERGE.exec(text) ?? []
+  const [, table, partition, parts, gate, on, sets, inserted, values] = MERGE.exec(text) ?? []
   if (
     table === undefined ||
     parts === undefined ||

@@ -1,12 +1,13 @@
 import { compileRowClass } from '../../../runtime/codegen/rows/row.ts'
 import { connector } from '../../../runtime/connectors/databricks/connector.ts'
 import type { SourceReader, Split } from '../../../runtime/connectors/source.ts'
+import { membersOf } from '../../../runtime/model/fields.ts'
 import type { Row, Schema } from '../../../runtime/model/schema.ts'
 import { sleep } from '../../../runtime/ports/clock.ts'
 import { jumpingClock } from '../kafka/jumping-clock.ts'
 import { quietPorts, sourceContext } from '../source-context.ts'
 import { TOKEN, type FakeDatabricks } from './fake-databricks.ts'
-import { OPTIONS, secretsOf } from './sink-courses.ts'
+import { OPTIONS, secretsOf, TABLE } from './sink-courses.ts'
 
 const { volume: _volume, compression: _compression, ...CONNECTION } = OPTIONS
 export const SOURCE = CONNECTION
@@ -71,22 +72,22 @@ export class FeedReading {
     this.#splits = this.#reader?.snapshot() ?? []
   }
 
-  /** Polls until two looks at the table have found nothing new, or the source has finished. */
+  /** Polls until the source has read the newest version and has looked again for another one, or has finished. */
   async rest(): Promise<Row[]> {
     const rows: Row[] = []
-    let looks = 0
-    for (let polls = 0; looks < 2 && !this.isFinished; polls++) {
+    let polls = 0
+    for (let behind = 0; behind < 5 && !this.isFinished; polls++) {
       if (polls > 5000) throw new Error('the source finds no end')
-      const before = this.#looks()
-      const found = await this.poll(100)
-      rows.push(...found)
-      looks = found.length > 0 ? 0 : looks + this.#looks() - before
+      rows.push(...(await this.poll(100)))
+      behind = this.#hasReadAll() ? behind + 1 : 0
       await sleep(this.#context.ports.clock, 1000)
     }
     return rows
   }
 
-  #looks(): number {
-    return [...this.#fake.statements.values()].filter((one) => one.hasEnded && one.text.startsWith('DESCRIBE')).length
+  #hasReadAll(): boolean {
+    const { unit } = membersOf(this.#reader?.snapshot()[0]?.position)
+    const { kind, from, to } = membersOf(unit)
+    return kind === 'changes' && to === null && Number(from) > (this.#fake.tables.get(TABLE)?.newest.number ?? 0)
   }
 }

@@ -94,9 +94,9 @@ test('rows are merged by a statement that reads each file and the gate by its na
     "ALTER TABLE `main`.`sales`.`orders` SET TBLPROPERTIES ('millrace.job-1.out' = 'gate-2-0-ID.parquet')",
     [
       'MERGE INTO `main`.`sales`.`orders` AS t',
-      `USING (SELECT r.* FROM (SELECT \`k\`, \`v\`, \`_millrace_order\`, \`_millrace_deleted\` FROM parquet.\`${STAGE}/1-0-ID-0.parquet\`) AS r`,
-      `CROSS JOIN parquet.\`${STAGE}/gate-2-0-ID.parquet\` AS g WHERE g.\`open\``,
-      'QUALIFY row_number() OVER (PARTITION BY r.`k` ORDER BY r.`_millrace_order` DESC) = 1) AS s',
+      'USING (SELECT * FROM (SELECT r.*, row_number() OVER (PARTITION BY r.`k` ORDER BY r.`_millrace_order` DESC) AS `_millrace_rank`',
+      `FROM (SELECT \`k\`, \`v\`, \`_millrace_order\`, \`_millrace_deleted\` FROM parquet.\`${STAGE}/1-0-ID-0.parquet\`) AS r`,
+      `CROSS JOIN parquet.\`${STAGE}/gate-2-0-ID.parquet\` AS g WHERE g.\`open\`) WHERE \`_millrace_rank\` = 1) AS s`,
       'ON t.`k` = s.`k`',
       'WHEN MATCHED AND s.`_millrace_deleted` THEN DELETE',
       'WHEN MATCHED THEN UPDATE SET t.`k` = s.`k`, t.`v` = s.`v`',
