@@ -1,6 +1,6 @@
 import type { HttpAnswer, HttpClient, OutgoingRequest } from '../../../runtime/ports/http-client.ts'
 import { FakeTable, type FakeColumn } from './fake-table.ts'
-import { FakeStatement, type FakeWorld, type StatementAnswer } from './fake-warehouse.ts'
+import { FakeStatement, type FakeWorld, type StatementAnswer, type StatementEngine } from './fake-warehouse.ts'
 
 export type Mishap =
   /** The call does not come. */
@@ -41,6 +41,7 @@ export class FakeDatabricks implements HttpClient, FakeWorld {
   readonly statementMishaps: Mishap[] = []
   /** Names of a page of a folder. */
   pageSize = 2
+  engine: StatementEngine | undefined
   /** Whether most statements are slow. */
   isLoaded = false
   /** Called before each call is answered, with `METHOD path`. It may take its time. */
@@ -259,10 +260,13 @@ export class FakeDatabricks implements HttpClient, FakeWorld {
     if (method === 'PUT' && bytes !== undefined) {
       if (!this.folders.has(folder)) return refusal(404, 'NOT_FOUND', `no folder ${folder}`)
       this.files.set(path, bytes)
+      this.engine?.put(path, bytes)
       return { status: 204, body: '' }
     }
-    if (method === 'DELETE')
+    if (method === 'DELETE') {
+      this.engine?.delete(path)
       return this.files.delete(path) ? { status: 204, body: '' } : refusal(404, 'NOT_FOUND', `no file ${path}`)
+    }
     return refusal(400, 'INVALID', `the fake does not ${method} a file`)
   }
 

@@ -62,14 +62,23 @@ export class FakeStatement {
   }
 }
 
+/** What runs statements in the place of the fake, which keeps their files for it, too. */
+export interface StatementEngine {
+  run(text: string): Promise<StatementAnswer>
+  put(path: string, bytes: Uint8Array): void
+  delete(path: string): void
+}
+
 /** What statements see. */
 export interface FakeWorld {
+  readonly engine?: StatementEngine | undefined
   readonly tables: ReadonlyMap<string, FakeTable>
   /** Files of volumes by their whole path. */
   readonly files: ReadonlyMap<string, Uint8Array>
 }
 
 async function* run(text: string, world: FakeWorld): Transaction {
+  if (world.engine !== undefined) return world.engine.run(text)
   const statement = parseStatement(text)
   const table = world.tables.get(statement.table)
   if (table === undefined) throw new SqlError('TABLE_OR_VIEW_NOT_FOUND', `there is no table ${statement.table}`)
