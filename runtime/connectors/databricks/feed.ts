@@ -92,7 +92,7 @@ export class Feed {
           cause: error,
         },
       )
-    if (GONE.has(error.errorClass))
+    if (GONE.has(error.errorClass) || GONE_WORDS.test(error.message))
       return new MillraceError(
         'DATABRICKS_HISTORY_GONE',
         `the table ${table} does not keep the versions that the job is to read any more`,
@@ -118,3 +118,6 @@ const GONE: ReadonlySet<string> = new Set([
   'DELTA_TRUNCATED_TRANSACTION_LOG',
   'DELTA_UNSUPPORTED_TIME_TRAVEL_BEYOND_DELETED_FILE_RETENTION_DURATION',
 ])
+
+/** Delta gives some of these errors no class (4.0.0). */
+const GONE_WORDS = /\bCannot time travel Delta table to version\b|\bversion\(\d+\) for reading change data is invalid\b/

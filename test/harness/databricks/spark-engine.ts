@@ -12,11 +12,14 @@ import type { StatementAnswer, StatementEngine } from './fake-warehouse.ts'
 
 type Answer = StatementAnswer | { readonly error: string }
 
+const ENDED: Answer = { error: 'Spark has ended' }
+
 /** Runs the statements of the fake in a real Spark with Delta, over a folder that has the volumes. */
 export class SparkEngine implements StatementEngine {
   readonly folder: string
   readonly #process: ChildProcessByStdio<Writable, Readable, null>
   readonly #waiting = new Map<number, (answer: Answer) => void>()
+  #hasEnded = false
   #nextId = 1
 
   static async start(): Promise<SparkEngine> {
@@ -38,6 +41,10 @@ export class SparkEngine implements StatementEngine {
         stdio: ['pipe', 'pipe', 'ignore'],
       },
     )
+    this.#process.once('exit', () => {
+      this.#hasEnded = true
+      for (const answer of this.#waiting.values()) answer(ENDED)
+    })
     createInterface(this.#process.stdout).on('line', (line) => {
       const { id, ...answer } = JSON.parse(line) as Answer & { id: number }
       this.#waiting.get(id)?.(answer)
@@ -74,11 +81,9 @@ export class SparkEngine implements StatementEngine {
   }
 
   #answerTo(id: number): Promise<Answer> {
-    return new Promise((resolve, reject) => {
+    if (this.#hasEnded) return Promise.resolve(ENDED)
+    return new Promise((resolve) => {
       this.#waiting.set(id, resolve)
-      this.#process.once('exit', (code) => {
-        reject(new Error(`Spark has ended with ${code}`))
-      })
     })
   }
 }

@@ -125,12 +125,13 @@ test('values of every type come as they are', async () => {
     i: 'decimal(9,2)',
     j: 'array<long>',
     l: 'string?',
+    m: 'decimal(20,10)',
   }
   const columns = ['int', 'double', 'boolean', 'timestamp', 'string', 'bigint', 'binary', 'date', 'decimal(9,2)']
   const fake = new FakeDatabricks()
   const table = fake.addTable(
     TABLE,
-    [...columns, 'array<bigint>', 'string'].map((type, index) => ({
+    [...columns, 'array<bigint>', 'string', 'decimal(20,10)'].map((type, index) => ({
       name: Object.keys(types)[index] ?? '',
       type,
       nullable: true,
@@ -148,6 +149,7 @@ test('values of every type come as they are', async () => {
     i: '-1.50',
     j: '[1,2]',
     l: null,
+    m: '1.000E-7',
   }
   table.change([{ type: 'insert', row }])
   const reading = await started(fake, schemaOf(types), SOURCE)
@@ -164,6 +166,7 @@ test('values of every type come as they are', async () => {
       i: '-1.50',
       j: [1, 2],
       l: null,
+      m: '0.0000001000',
     },
   ])
 })
