@@ -5,6 +5,7 @@ import { RowBatch } from '../../runtime/memory/batch.ts'
 import { namedField, type Row, type Schema } from '../../runtime/model/schema.ts'
 import { parseValueType } from '../../runtime/model/value-type.ts'
 import { sparkBedMissing } from '../harness/beds/spark-bed.ts'
+import { waitFor } from '../harness/beds/wait-for.ts'
 import { FakeDatabricks } from '../harness/databricks/fake-databricks.ts'
 import { FeedReading, SOURCE } from '../harness/databricks/feed-reading.ts'
 import { OPTIONS, writerOf } from '../harness/databricks/sink-courses.ts'
@@ -203,10 +204,15 @@ describe.skipIf(why !== undefined)(`a real Spark${why === undefined ? '' : ` (le
         ['k'],
         gate,
       )
-      const slow = fresh.replace('g.`open`', "g.`open` AND reflect('java.lang.Thread', 'sleep', 8000L) IS NOT NULL")
-      const underWay = spark.run(slow).catch((error: unknown) => error)
-      // the sleep is long enough for a statement to begin and to be overtaken, and shorter than a test may take
-      await new Promise((resolve) => setTimeout(resolve, 3000))
+      const begins = "NOT coalesce(reflect('java.lang.System', 'setProperty', 'millrace.begun', 'yes'), '') = 'never'"
+      const lasts = "reflect('java.lang.Thread', 'sleep', 8000L) IS NOT NULL"
+      const underWay = spark
+        .run(fresh.replace('g.`open`', `g.\`open\` AND ${begins} AND ${lasts}`))
+        .catch((error: unknown) => error)
+      await waitFor('the MERGE reads its gate', LONG_MS, async () => {
+        const { rows } = await spark.run("SELECT reflect('java.lang.System', 'getProperty', 'millrace.begun')")
+        return rows[0]?.[0] === 'yes'
+      })
       await spark.run(`ALTER TABLE ${table} SET TBLPROPERTIES ('millrace.job-1.out' = 'gate-3')`)
       const failed = await underWay
       expect(String(failed)).toContain('DELTA_METADATA_CHANGED')
