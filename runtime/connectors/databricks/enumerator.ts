@@ -3,8 +3,8 @@ import type { DatabricksSourceOptions } from './declaration.ts'
 import { Feed } from './feed.ts'
 import { encodeFeedPosition, FEED_SPLIT, type FeedUnit } from './feed-position.ts'
 
-/** A warehouse that is stopped takes minutes to start. */
-const PATIENCE_MS = 600_000
+/** Below the 15 s within which a user hears of a wrong address. A warehouse that starts is waited for. */
+const PATIENCE_MS = 8000
 
 /** One split, which begins with the snapshot of the version that is the newest when the job first starts. */
 export class FeedEnumerator implements SplitEnumerator {

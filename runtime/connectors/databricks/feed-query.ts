@@ -5,7 +5,7 @@ import { valueTypeText } from '../../model/value-type.ts'
 import { clipped } from '../../model/clipped.ts'
 import { columnTypeOf } from './declaration.ts'
 import type { FeedUnit } from './feed-position.ts'
-import { quoted, quotedTable } from './sql.ts'
+import { quoted, quotedTable, quotedText } from './sql.ts'
 import type { Table } from './table.ts'
 
 export interface FeedQueryOptions {
@@ -48,7 +48,7 @@ export class FeedQuery {
     const order = `CAST(r AS BINARY)${offset}`
     if (unit.kind === 'snapshot')
       return `SELECT r FROM (SELECT ${this.#row} AS r FROM ${name} VERSION AS OF ${unit.version}${this.#where([])}) ORDER BY ${order}`
-    const changes = `table_changes('${name.replaceAll("'", "\\'")}', ${unit.from}, ${unit.to})`
+    const changes = `table_changes(${quotedText(name)}, ${unit.from}, ${unit.to})`
     const where = this.#where(insertsOnly ? ["_change_type = 'insert'"] : [])
     return [
       `SELECT r, c, v, m FROM (SELECT ${this.#row} AS r, _change_type AS c, _commit_version AS v, unix_millis(_commit_timestamp) AS m`,

@@ -72,6 +72,7 @@ export class DatabricksWriter implements SinkWriter {
   async open(recovered: readonly Committable[]): Promise<void> {
     const { clock } = this.#context.ports
     const staged = recovered.filter((one) => !isSweep(one)).map((one) => this.#stagedOf(one))
+    this.#checkMode(staged)
     await this.#service.retry('looking at a table', PATIENCE_MS, () =>
       lookAtTable(this.#service, this.#options, this.#schema),
     )
@@ -126,6 +127,19 @@ export class DatabricksWriter implements SinkWriter {
 
   async close(): Promise<void> {
     this.#files = undefined
+  }
+
+  /** What replaces rows has to come one after the other, and slots of an append do not. */
+  #checkMode(staged: readonly Staged[]): void {
+    if (this.#options.mode === 'upsert' || staged.every(({ key }) => key === undefined)) return
+    throw new MillraceError(
+      'SINK_CHANGED',
+      `the sink ${this.#context.operatorId} has rows that replace others by their key, and has mode: append now`,
+      {
+        domain: 'user',
+        hint: 'put mode: upsert back until the rows are loaded, or start without the state',
+      },
+    )
   }
 
   async #load(staged: Staged): Promise<void> {

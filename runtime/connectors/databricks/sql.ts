@@ -13,8 +13,8 @@ export function quotedTable(table: string): string {
   return table.split('.').map(quoted).join('.')
 }
 
-/** Paths of ours have no character that would have to be written in another way. */
-function textOf(value: string): string {
+/** A text as statements have it. */
+export function quotedText(value: string): string {
   return `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
 }
 
@@ -34,9 +34,9 @@ export interface StagedRows {
 export function copyInto({ table, folder, files, columns }: StagedRows): string {
   return [
     `COPY INTO ${quotedTable(table)}`,
-    `FROM (SELECT ${columns.map(quoted).join(', ')} FROM ${textOf(folder)})`,
+    `FROM (SELECT ${columns.map(quoted).join(', ')} FROM ${quotedText(folder)})`,
     'FILEFORMAT = PARQUET',
-    `FILES = (${files.map(textOf).join(', ')})`,
+    `FILES = (${files.map(quotedText).join(', ')})`,
   ].join('\n')
 }
 
@@ -68,5 +68,5 @@ export function mergeInto({ table, folder, files, columns }: StagedRows, key: re
  * to table protocol, table properties, or data schema." (docs.databricks.com/optimizations/isolation-level)
  */
 export function setProperty(table: string, name: string, value: string): string {
-  return `ALTER TABLE ${quotedTable(table)} SET TBLPROPERTIES (${textOf(name)} = ${textOf(value)})`
+  return `ALTER TABLE ${quotedTable(table)} SET TBLPROPERTIES (${quotedText(name)} = ${quotedText(value)})`
 }

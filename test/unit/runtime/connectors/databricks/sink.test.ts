@@ -329,6 +329,25 @@ test('a sink that is to write another table while rows wait says so', async () =
   })
 })
 
+test('a sink that is to append while rows wait that replace others says so', async () => {
+  const fake = new FakeDatabricks()
+  orders(fake, true)
+  const kept = await staged(fake, [row(1, 1)], { options: UPSERT })
+  await expect(restored(fake, kept)).rejects.toMatchObject({
+    code: 'SINK_CHANGED',
+    message: 'the sink out has rows that replace others by their key, and has mode: append now',
+  })
+})
+
+test('a name with a quote in it stays a name in a statement', async () => {
+  const fake = new FakeDatabricks()
+  const table = `main.sa"les.or'd\\ers`
+  const named = fake.addTable(table, [...COLUMNS, { name: 'gone', type: 'boolean', nullable: true }])
+  const options = { ...OPTIONS, table }
+  await restored(fake, await staged(fake, [row(1, 1)], { options }), { options })
+  expect(named.newest.rows).toEqual([row(1, 1)])
+})
+
 const UNFIT: [string, { name: string; type: string; nullable: boolean }[], string][] = [
   ['has no column', COLUMNS, 'the table main.sales.orders has no column gone'],
   [

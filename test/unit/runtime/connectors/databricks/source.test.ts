@@ -352,7 +352,9 @@ test.each(UNFIT)('a field whose column %s is refused', async (_, types, message)
 })
 
 /** The answer to the statement that reads a snapshot of three rows, with a change. */
-async function withAnswer(change: (answer: { result: { external_links: object[] } }) => void): Promise<Row[]> {
+async function withAnswer(
+  change: (answer: { result: { external_links: object[] } }) => void,
+): Promise<{ rows: Row[]; statements: number }> {
   const fake = new FakeDatabricks()
   orders(fake).change([1, 2, 3].map((k) => insert(k)))
   const reading = await started(fake, PLAIN, SOURCE)
@@ -368,7 +370,9 @@ async function withAnswer(change: (answer: { result: { external_links: object[] 
     return { ...answer, body: JSON.stringify(value) }
   }
   await reading.restart()
-  return reading.rest()
+  const before = fake.statements.size
+  const rows = await reading.rest()
+  return { rows, statements: fake.statements.size - before }
 }
 
 const WRONG: [string, object][] = [
@@ -379,10 +383,11 @@ const WRONG: [string, object][] = [
   ['has headers that are none', { http_headers: { a: 1 } }],
 ]
 test.each(WRONG)('a result whose chunk %s is asked for again', async (_, change) => {
-  const rows = await withAnswer(({ result }) => {
+  const { rows, statements } = await withAnswer(({ result }) => {
     Object.assign(result.external_links[0] ?? {}, change)
   })
   expect(rows.map(({ k }) => k)).toEqual([1, 2, 3])
+  expect(statements).toBe(2)
 })
 
 test('a link that others could read on the way is not followed', async () => {
