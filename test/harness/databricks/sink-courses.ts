@@ -3,7 +3,7 @@ import { declaration, sinkOptions } from '../../../runtime/connectors/databricks
 import { connector } from '../../../runtime/connectors/databricks/connector.ts'
 import { MillraceError } from '../../../runtime/model/errors.ts'
 import type { Row, Schema } from '../../../runtime/model/schema.ts'
-import { RowBatch } from '../../../runtime/memory/batch.ts'
+import { RowBatch, type Batch } from '../../../runtime/memory/batch.ts'
 import { jumpingClock } from '../kafka/jumping-clock.ts'
 import { sinkContext } from '../sink-context.ts'
 import { TOKEN, WAREHOUSE, type FakeDatabricks, type Mishap } from './fake-databricks.ts'
@@ -63,6 +63,50 @@ export function writerOf(fake: FakeDatabricks, parts: WriterParts = {}): SinkWri
   })
 }
 
+/** Several slots of a sink, which share rows and what a checkpoint restores. */
+class Slots implements SinkWriter {
+  readonly #writers: readonly SinkWriter[]
+  /** Which of them prepared what. */
+  readonly #owners = new Map<Committable, SinkWriter>()
+  #next = 0
+
+  constructor(writers: readonly SinkWriter[]) {
+    this.#writers = writers
+  }
+
+  /** Not as it was dealt before. */
+  async open(recovered: readonly Committable[]): Promise<void> {
+    const count = this.#writers.length
+    await Promise.all(
+      this.#writers.map((writer, slot) => writer.open(recovered.filter((_, at) => (at + 1) % count === slot))),
+    )
+  }
+
+  async write(batch: Batch): Promise<void> {
+    await this.#writers[this.#next++ % this.#writers.length]?.write(batch)
+  }
+
+  async prepareCommit(checkpoint: number): Promise<Committable[]> {
+    const all: Committable[] = []
+    for (const writer of this.#writers)
+      for (const one of await writer.prepareCommit(checkpoint)) {
+        this.#owners.set(one, writer)
+        all.push(one)
+      }
+    return all
+  }
+
+  async commit(committables: readonly Committable[]): Promise<void> {
+    await Promise.all(
+      this.#writers.map((writer) => writer.commit?.(committables.filter((one) => this.#owners.get(one) === writer))),
+    )
+  }
+
+  async close(): Promise<void> {
+    for (const writer of this.#writers) await writer.close()
+  }
+}
+
 export const STEPS = [
   'write',
   'checkpoint',
@@ -113,6 +157,7 @@ export class SinkCourse {
   readonly #steps: readonly Step[]
   /** Compares the table with what so many rows make of it. */
   readonly #check: (rows: number) => void
+  readonly #slots: number
   #at = 0
   #committed = 0
   #saved: Saved = { position: 0, committables: [] }
@@ -126,19 +171,23 @@ export class SinkCourse {
     rows: readonly Row[],
     steps: readonly Step[],
     check: (rows: number) => void,
+    slots = 1,
   ) {
     this.#fake = fake
     this.#options = options
     this.#rows = rows
     this.#steps = steps
     this.#check = check
+    this.#slots = slots
   }
 
   async run(): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       const stopping = new AbortController()
       this.#fake.onCall = this.#disorder
-      const writer = writerOf(this.#fake, { attempt, options: this.#options, stopping: stopping.signal })
+      const parts = { attempt, options: this.#options, stopping: stopping.signal }
+      const slots = Array.from({ length: this.#slots }, (_, slot) => writerOf(this.#fake, { ...parts, slot }))
+      const writer = new Slots(slots)
       try {
         await this.#attempt(writer, stopping)
         break

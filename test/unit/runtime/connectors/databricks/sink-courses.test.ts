@@ -11,20 +11,24 @@ const COLUMNS: readonly FakeColumn[] = [
 const ROWS = Array.from({ length: 24 }, (_, n) => ({ k: n % 4, v: n, gone: n % 3 === 1 }))
 const steps = fc.array(fc.constantFrom<Step>(...STEPS), { maxLength: 60 })
 
-test('whatever dies, gets lost or comes late when, the table has every row once', async () => {
-  await fc.assert(
-    fc.asyncProperty(steps, fc.nat(), async (course, seed) => {
-      const fake = new FakeDatabricks(seed)
-      fake.isLoaded = seed % 2 === 1
-      const table = fake.addTable(TABLE, [...COLUMNS, { name: 'gone', type: 'boolean', nullable: true }])
-      await new SinkCourse(fake, OPTIONS, ROWS, course, (count) => {
-        const found = table.newest.rows.map(({ v }) => Number(v))
-        expect(found.toSorted((a, b) => a - b)).toEqual(ROWS.slice(0, count).map(({ v }) => v))
-      }).run()
-    }),
-    { numRuns: RUNS },
-  )
-})
+test.each([1, 3])(
+  'whatever dies, gets lost or comes late when, a table that %i slots append to has every row once',
+  async (slots) => {
+    await fc.assert(
+      fc.asyncProperty(steps, fc.nat(), async (course, seed) => {
+        const fake = new FakeDatabricks(seed)
+        fake.isLoaded = seed % 2 === 1
+        const table = fake.addTable(TABLE, [...COLUMNS, { name: 'gone', type: 'boolean', nullable: true }])
+        const check = (count: number): void => {
+          const found = table.newest.rows.map(({ v }) => Number(v))
+          expect(found.toSorted((a, b) => a - b)).toEqual(ROWS.slice(0, count).map(({ v }) => v))
+        }
+        await new SinkCourse(fake, OPTIONS, ROWS, course, check, slots).run()
+      }),
+      { numRuns: RUNS },
+    )
+  },
+)
 
 test('whatever dies, gets lost or comes late when, each key has its last row', async () => {
   await fc.assert(
