@@ -105,9 +105,10 @@ function gateFile(): Buffer {
 }
 
 function superseded(operatorId: string, attempt: number, newer: number): MillraceError {
+  const by = newer === LAST_ATTEMPT ? 'another job that continues its work' : `attempt ${newer}`
   return new MillraceError(
     'SINK_FENCED',
-    `attempt ${attempt} of the sink ${operatorId} is over: attempt ${newer} has begun to write its table`,
+    `attempt ${attempt} of the sink ${operatorId} is over: ${by} has begun to write its table`,
     { domain: 'platform' },
   )
 }

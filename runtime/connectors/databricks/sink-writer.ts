@@ -84,7 +84,7 @@ export class DatabricksWriter implements SinkWriter {
       newName: () => `${this.#name}-${this.#nextFile++}.parquet`,
       now: () => clock.now(),
     })
-    for (const one of staged.toSorted(byAge)) await this.#load(one)
+    for (const one of staged.toSorted(byAge(this.#folder))) await this.#load(one)
   }
 
   async write(batch: Batch): Promise<void> {
@@ -220,10 +220,12 @@ export class DatabricksWriter implements SinkWriter {
   }
 }
 
-/** Attempts and numbers go up; what is restored from another job is older than all of that. */
-function byAge(one: Staged, other: Staged): number {
-  if (one.folder !== other.folder) return 0
-  return attemptOf(one.writer) - attemptOf(other.writer) || one.number - other.number
+/** Attempts and numbers go up; what is restored from another job is older than all of the own one. */
+function byAge(ownFolder: string): (one: Staged, other: Staged) => number {
+  return (one, other) =>
+    Number(one.folder === ownFolder) - Number(other.folder === ownFolder) ||
+    attemptOf(one.writer) - attemptOf(other.writer) ||
+    one.number - other.number
 }
 
 async function lookAtTable(

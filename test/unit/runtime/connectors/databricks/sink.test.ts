@@ -276,7 +276,24 @@ test('a job that is continued under another name opens no gate any more', async 
   await writerOf(fake, parts).open(kept)
   await gone.write(new RowBatch([row(1, 0)]))
   const late = await gone.prepareCommit(2)
-  await expect(gone.commit?.(late)).rejects.toMatchObject({ code: 'SINK_FENCED' })
+  await expect(gone.commit?.(late)).rejects.toMatchObject({
+    code: 'SINK_FENCED',
+    message: 'attempt 7 of the sink out is over: another job that continues its work has begun to write its table',
+  })
+})
+
+test('rows of several checkpoints are loaded in their order, whatever the order they are restored in', async () => {
+  const fake = new FakeDatabricks()
+  const table = orders(fake, true)
+  const writer = writerOf(fake, { options: UPSERT })
+  await writer.open([])
+  const kept: Committable[] = []
+  for (const v of [1, 2, 3]) {
+    await writer.write(new RowBatch([row(1, v)]))
+    kept.push(...(await writer.prepareCommit(v)))
+  }
+  await restored(fake, kept.toReversed(), { options: UPSERT })
+  expect(table.newest.rows).toEqual([{ k: 1, v: 3 }])
 })
 
 test('a statement that is in no state that says how it ended is repeated', async () => {
