@@ -1,6 +1,7 @@
 import type { ConnectorDeclaration, OptionProblem } from '../../graph/connector-declaration.ts'
-import { fieldOf, type Field, type Schema } from '../../model/schema.ts'
+import type { Field, Schema } from '../../model/schema.ts'
 import { valueTypeText } from '../../model/value-type.ts'
+import { keyFieldProblems } from '../kit/key-fields.ts'
 import { messageFieldProblems } from '../kit/message-fields.ts'
 import { mapping, OptionSet, type OptionValues } from '../kit/option-set.ts'
 import { metadataFieldsOf, metadataProblems, valueSchema } from '../kit/metadata-fields.ts'
@@ -161,7 +162,7 @@ export const declaration: ConnectorDeclaration = {
         ),
         ...typeProblems(columns),
         ...nameProblems(columns),
-        ...keyProblems(options.key ?? [], columns),
+        ...keyFieldProblems(options.key ?? [], columns),
       ]
     },
     // rows of a key have to meet, and what replaces rows has to come one after the other
@@ -213,25 +214,4 @@ function nameProblems({ fields }: Schema): OptionProblem[] {
     if (other === undefined) return []
     return [{ path: '', message: `Databricks takes the columns ${other} and ${name} for the same one` }]
   })
-}
-
-/** Types of which equal values are one value in every reader. */
-function isKeyType({ type, logical }: Field): boolean {
-  if (logical !== undefined) return ['date', 'bigint', 'decimal', 'bytes'].includes(logical.kind)
-  return type !== 'double' && type !== 'json'
-}
-
-function keyProblems(key: readonly string[], schema: Schema): OptionProblem[] {
-  const about = (message: string, hint: string): OptionProblem[] => [{ path: 'key', message, hint }]
-  const problems = key.flatMap((name) => {
-    const field = fieldOf(schema, name)
-    const names = schema.fields.map((one) => one.name).join(', ')
-    if (field === undefined) return about(`there is no field "${name}" in the table`, `it has: ${names}`)
-    if (!isKeyType(field))
-      return about(`the field ${name} is a ${valueTypeText(field)}`, 'a key is no double and has no shape')
-    if (!field.nullable) return []
-    return about(`the field ${name} may be null`, 'filter rows without it, and declare the field as not nullable')
-  })
-  if (new Set(key).size === key.length) return problems
-  return [...problems, { path: 'key', message: 'names a field twice' }]
 }

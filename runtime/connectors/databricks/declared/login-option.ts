@@ -1,6 +1,7 @@
 import type { ReportOption } from '../../../graph/unknown-options.ts'
 import type { Options } from '../../../graph/connector-declaration.ts'
 import { isFields } from '../../../model/fields.ts'
+import { checkEncrypted } from '../../kit/auth-option.ts'
 import { mapping, type OptionValues } from '../../kit/option-set.ts'
 import { flag, secretFile, text } from '../../kit/option-types.ts'
 
@@ -41,12 +42,5 @@ export function checkLogin({ auth, url }: Options, report: ReportOption): void {
     report('auth', 'must have either tokenFile, or clientId and clientSecretFile')
   else if (isPrincipal && (clientId === undefined || clientSecretFile === undefined))
     report('auth', 'needs both clientId and clientSecretFile')
-  if (insecure === true || typeof url !== 'string' || !URL.canParse(url)) return
-  const { protocol, hostname } = new URL(url)
-  if (protocol === 'http:' && !/^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(hostname))
-    report(
-      'auth',
-      'would travel as it is: the address is http',
-      'take https, or write auth.insecure: true where the network is trusted',
-    )
+  checkEncrypted(url, insecure, report)
 }
