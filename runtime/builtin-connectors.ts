@@ -1,5 +1,6 @@
 import { declaration as cassandra } from './connectors/cassandra/declaration.ts'
 import { declaration as console } from './connectors/console/declaration.ts'
+import { declaration as databricks } from './connectors/databricks/declaration.ts'
 import { declaration as delta } from './connectors/delta/declaration.ts'
 import { declaration as druid } from './connectors/druid/declaration.ts'
 import { declaration as file } from './connectors/file/declaration.ts'
@@ -20,6 +21,7 @@ import { Connectors } from './connectors/registry.ts'
 export const builtinConnectors = new Connectors([
   { declaration: cassandra, load: () => import('./connectors/cassandra/real/connector.ts') },
   { declaration: console, load: () => import('./connectors/console/connector.ts') },
+  { declaration: databricks, load: () => import('./connectors/databricks/connector.ts') },
   { declaration: delta, load: () => import('./connectors/delta/connector.ts') },
   { declaration: druid, load: () => import('./connectors/druid/real/connector.ts') },
   { declaration: file, load: () => import('./connectors/file/connector.ts') },

@@ -1,6 +1,7 @@
 import type { ConnectorDeclaration, OptionProblem } from '../../graph/connector-declaration.ts'
-import { fieldOf, type Field, type Schema } from '../../model/schema.ts'
+import type { Field, Schema } from '../../model/schema.ts'
 import { valueTypeText } from '../../model/value-type.ts'
+import { keyFieldProblems } from '../kit/key-fields.ts'
 import { mapping, OptionSet, type OptionValues } from '../kit/option-set.ts'
 import { choice, count, duration, text, textList } from '../kit/option-types.ts'
 import { tombstoneFieldProblems } from '../kit/message-fields.ts'
@@ -141,30 +142,11 @@ function nameProblems({ fields }: Schema): OptionProblem[] {
   })
 }
 
-/** Types of which equal values are one value in every reader. */
-function isKeyType({ type, logical }: Field): boolean {
-  if (logical !== undefined) return ['date', 'bigint', 'decimal', 'bytes'].includes(logical.kind)
-  return type !== 'double' && type !== 'json'
-}
-
 function keyProblems({ key = [], partitionBy = [] }: DeltaSinkOptions, schema: Schema): OptionProblem[] {
-  const problems: OptionProblem[] = key.flatMap((name) => {
-    const field = fieldOf(schema, name)
-    const about = (message: string, hint: string): OptionProblem[] => [{ path: 'key', message, hint }]
-    if (field === undefined) return about(`there is no field "${name}" in the table`, `it has: ${namesOf(schema)}`)
-    if (!isKeyType(field))
-      return about(`the field ${name} is a ${valueTypeText(field)}`, 'a key of a table is no double and has no shape')
-    if (!field.nullable) return []
-    return about(`the field ${name} may be null`, 'filter rows without it, and declare the field as not nullable')
-  })
-  if (new Set(key).size < key.length) problems.push({ path: 'key', message: 'names a field twice' })
+  const problems = keyFieldProblems(key, schema)
   if (key.length > 0 && key.every((name) => partitionBy.includes(name)))
     problems.push({ path: 'partitionBy', message: 'names the whole key: each row would have a folder of its own' })
   return problems
-}
-
-function namesOf({ fields }: Schema): string {
-  return fields.map(({ name }) => name).join(', ')
 }
 
 function partitionsOf(names: readonly string[], schema: Schema): OptionProblem[] {

@@ -5,7 +5,12 @@ import { readTlsMaterial } from '../../ports/tls-material.ts'
 import { allowedHosts } from '../kit/allowed-hosts.ts'
 import { checkHost, type KafkaClientOptions, type KafkaCredentials } from './client.ts'
 import type { KafkaLogin, KafkaSecurity } from './declaration.ts'
-import { EndpointTokens } from './token-endpoint.ts'
+import { EndpointTokens, type TokenRefusal } from '../kit/client-credentials.ts'
+
+const TOKEN_REFUSAL: TokenRefusal = {
+  code: 'KAFKA_TOKEN_REFUSED',
+  hint: 'Check sasl.tokenEndpoint: its url, clientId, scope, and what the file at clientSecretFile holds.',
+}
 
 type LoginPorts = Pick<Ports, 'clock' | 'httpClient' | 'secretFiles'>
 
@@ -23,7 +28,7 @@ export async function clientOptions(
   const { sasl } = security
   const tokens =
     sasl?.mechanism === 'OAUTHBEARER' && 'endpoint' in sasl.token
-      ? new EndpointTokens(sasl.token.endpoint, ports)
+      ? new EndpointTokens(sasl.token.endpoint, TOKEN_REFUSAL, ports)
       : undefined
   const credentials = (): Promise<KafkaCredentials> => readCredentials(security, ports.secretFiles, tokens)
   const now = await credentials()

@@ -32,7 +32,12 @@ export function checkAuth(written: Options, report: ReportOption): void {
   const { auth: login, url } = written
   if (!isFields(login)) return
   checkWhole(login, report)
-  if (login['insecure'] === true || typeof url !== 'string' || !URL.canParse(url)) return
+  checkEncrypted(url, login['insecure'], report)
+}
+
+/** A login goes over http only where the author says so, or to the same machine. */
+export function checkEncrypted(url: unknown, insecure: unknown, report: ReportOption): void {
+  if (insecure === true || typeof url !== 'string' || !URL.canParse(url)) return
   const { protocol, hostname } = new URL(url)
   if (protocol === 'http:' && !/^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(hostname))
     report(

@@ -16,7 +16,7 @@ export interface ServiceCall {
 export async function callService(
   { clock, httpClient, secretFiles }: Pick<Ports, 'clock' | 'httpClient' | 'secretFiles'>,
   { headers, auth, tls, timeoutMs }: ServiceCall,
-  request: Pick<OutgoingRequest, 'method' | 'url' | 'headers' | 'signal'> & { body?: string },
+  request: Pick<OutgoingRequest, 'method' | 'url' | 'headers' | 'body' | 'bytes' | 'maxBytes' | 'signal'>,
 ): Promise<HttpAnswer> {
   const { url, signal } = request
   const impatient = new AbortController()

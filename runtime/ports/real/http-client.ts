@@ -9,7 +9,7 @@ import { readTlsMaterial } from '../tls-material.ts'
 import { realFiles } from './files.ts'
 import type { AddressGuard } from './guarded-lookup.ts'
 
-const MAX_BODY_BYTES = 4 * 1024 * 1024
+const DEFAULT_MAX_BYTES = 4 * 1024 * 1024
 
 /** HTTP/1.1 with kept connections, by undici's fetch, which is loaded with the first request. */
 export class RealHttpClient implements HttpClient {
@@ -36,7 +36,7 @@ export class RealHttpClient implements HttpClient {
     }
   }
 
-  async #answerOf({ method, url, headers, body, tls, signal }: OutgoingRequest): Promise<Response> {
+  async #answerOf({ method, url, headers, body, bytes, tls, signal }: OutgoingRequest): Promise<Response> {
     try {
       if (URL.canParse(url)) this.#guard?.check(new URL(url).hostname)
       const { fetch } = await import('undici')
@@ -47,7 +47,7 @@ export class RealHttpClient implements HttpClient {
         signal,
         dispatcher,
         redirect: 'manual',
-        ...(body === undefined ? {} : { body }),
+        ...(body === undefined && bytes === undefined ? {} : { body: body ?? bytes }),
       })
     } catch (cause) {
       throw failure(url, signal, cause)
@@ -80,20 +80,23 @@ export class RealHttpClient implements HttpClient {
   }
 }
 
-async function bodyOf(response: Response, { url, signal }: OutgoingRequest): Promise<HttpAnswer['body']> {
+async function bodyOf(
+  response: Response,
+  { url, signal, maxBytes = DEFAULT_MAX_BYTES }: OutgoingRequest,
+): Promise<HttpAnswer['body']> {
   const chunks: Uint8Array[] = []
   let size = 0
   try {
     for await (const chunk of response.body ?? []) {
       size += chunk.length
-      if (size > MAX_BODY_BYTES) break
+      if (size > maxBytes) break
       chunks.push(chunk)
     }
   } catch (cause) {
     throw failure(url, signal, cause)
   }
-  if (size > MAX_BODY_BYTES)
-    throw new MillraceError('HTTP_TOO_LARGE', `${hostOf(url)} answered more than ${MAX_BODY_BYTES} bytes`, {
+  if (size > maxBytes)
+    throw new MillraceError('HTTP_TOO_LARGE', `${hostOf(url)} answered more than ${maxBytes} bytes`, {
       domain: 'dependency',
     })
   const bytes = Buffer.concat(chunks)

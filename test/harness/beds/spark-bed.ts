@@ -2,7 +2,8 @@ import { join } from 'node:path'
 import { fetchJars, javaMissing } from './maven.ts'
 import { pythonBedMissing, runPython } from './python-bed.ts'
 
-const POM = join(import.meta.dirname, 'spark', 'pom.xml')
+/** Delta and the Kafka connector. */
+export const SPARK_POM = join(import.meta.dirname, 'spark', 'pom.xml')
 
 /** Why a real Spark can not run here, or undefined. */
 export function sparkBedMissing(): string | undefined {
@@ -21,10 +22,17 @@ export interface SparkRows {
  * connector): what those that read have found, in their order.
  */
 export async function runSpark(...commands: readonly string[]): Promise<SparkRows[]> {
-  const jars = await fetchJars('spark', POM, '40 MB, about 10 s')
-  const env = {
+  const jars = await fetchJars('spark', SPARK_POM, '40 MB, about 10 s')
+  return (await runPython('spark_exchange.py', commands, {
+    packages: 'spark',
+    env: sparkEnvironment(jars),
+  })) as SparkRows[]
+}
+
+/** The environment of a Python that starts Spark with these jars. */
+export function sparkEnvironment(jars: string): NodeJS.ProcessEnv {
+  return {
     SPARK_LOCAL_IP: '127.0.0.1',
     PYSPARK_SUBMIT_ARGS: `--driver-memory 1g --driver-class-path ${jars}/* pyspark-shell`,
   }
-  return (await runPython('spark_exchange.py', commands, { packages: 'spark', env })) as SparkRows[]
 }

@@ -1,6 +1,11 @@
 import { createHash, createHmac } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import { Wire } from '../../../cli/kernel/wire.ts'
+import { ResultChunks } from '../../../runtime/connectors/databricks/result-chunks.ts'
+import { DatabricksService } from '../../../runtime/connectors/databricks/service.ts'
+import { tableOf } from '../../../runtime/connectors/databricks/table.ts'
+import { Volume } from '../../../runtime/connectors/databricks/volume.ts'
+import { Warehouse } from '../../../runtime/connectors/databricks/warehouse.ts'
 import { readCellSet } from '../../../runtime/connectors/hbase/cell-set.ts'
 import { readSourceOptions } from '../../../runtime/connectors/http/declaration.ts'
 import { pageOf } from '../../../runtime/connectors/http/page.ts'
@@ -31,6 +36,9 @@ import { framed, FrameReader, type Framing } from '../../../runtime/connectors/t
 import { recordsOf } from '../../../runtime/connectors/webhook/request-records.ts'
 import { elementsIn, textIn } from '../../../runtime/ports/real/s3-xml.ts'
 import { MillraceError } from '../../../runtime/model/errors.ts'
+import type { Ports } from '../../../runtime/ports/ports.ts'
+import { secretsOf } from '../databricks/sink-courses.ts'
+import { jumpingClock } from '../kafka/jumping-clock.ts'
 import type { FuzzedDecoder } from './decoders.ts'
 
 /** Decoders of what servers, senders and clients say to connectors and to the kernel of a notebook. */
@@ -46,6 +54,7 @@ export function connectorDecoders(): FuzzedDecoder[] {
     webhookBodies(),
     httpPages(),
     hbaseRows(),
+    databricksAnswers(),
     stagedBatches(),
     stagedMessages(),
     listings(),
@@ -220,6 +229,69 @@ function hbaseRows(): FuzzedDecoder {
       refusedIfUndefined(readCellSet(bytes.toString('utf8')))
     },
   }
+}
+
+/** A table, a statement, a chunk of its result and a folder, as a workspace answers them, with a zero byte between. */
+function databricksAnswers(): FuzzedDecoder {
+  const link = { chunk_index: 0, row_offset: 0, row_count: 2, external_link: 'https://storage/0', http_headers: {} }
+  const answers = [
+    {
+      table_id: 't',
+      data_source_format: 'DELTA',
+      columns: [{ name: 'k', type_text: 'decimal(9, 2)', nullable: false }],
+    },
+    {
+      statement_id: '01ef-1',
+      status: { state: 'SUCCEEDED' },
+      manifest: { truncated: false, schema: { columns: [{ name: 'r' }] } },
+      result: { external_links: [link] },
+    },
+    [['{"k":1.50}'], [null]],
+    { contents: [{ name: 'a', path: '/a', is_directory: false }] },
+  ]
+  return {
+    name: 'answers of databricks',
+    samples: [Buffer.from(answers.map((answer) => JSON.stringify(answer)).join('\0'))],
+    async decode(bytes) {
+      const [table = '', statement = '', chunk = '', folder = ''] = bytes.toString('utf8').split('\0')
+      const service = databricksThatAnswers({
+        tables: table,
+        statements: statement,
+        storage: chunk,
+        directories: folder,
+      })
+      await tableOf(service, 'a.b.c', '')
+      const warehouse = new Warehouse(service, 'ab')
+      const executed = await warehouse.execute({ text: 'SELECT r' })
+      const chunks = new ResultChunks(service, warehouse, executed, 1)
+      while ((await chunks.next()) !== undefined);
+      await new Volume(service, '/Volumes/a/b/c').list('d')
+    },
+  }
+}
+
+function databricksThatAnswers(bodies: Readonly<Record<string, string>>): DatabricksService {
+  const kind = (url: string): string => /tables|statements|storage|directories/.exec(url)?.[0] ?? ''
+  const ports: Pick<Ports, 'clock' | 'rng' | 'httpClient' | 'secretFiles'> = {
+    clock: jumpingClock(),
+    rng: { next: () => 0.5, id: () => 'ab' },
+    httpClient: { send: ({ url }) => Promise.resolve({ status: 200, body: bodies[kind(url)] ?? '' }) },
+    secretFiles: secretsOf({ '/token': 'token' }),
+  }
+  const stopping = new AbortController()
+  return new DatabricksService(
+    {
+      url: 'https://dbc',
+      tls: false,
+      auth: { tokenFile: '/token', clientId: undefined, clientSecretFile: undefined, insecure: false },
+    },
+    // what passes by itself is tried again: here it is given up
+    {
+      ports,
+      reports: { reportTrouble: () => stopping.abort(new MillraceError('GIVEN_UP', 'no')) },
+      signal: stopping.signal,
+    },
+  )
 }
 
 function stagedBatches(): FuzzedDecoder {

@@ -1,12 +1,19 @@
 import type { Clock } from '../../../runtime/ports/clock.ts'
 import type { Ports } from '../../../runtime/ports/ports.ts'
 
-/** A clock that jumps to the next timer whenever nothing else is going on: waits cost nothing. */
-export function jumpingClock(): Clock {
+/**
+ * A clock that jumps to the next timer whenever nothing else is going on: waits cost nothing. `isBusy` says that something
+ * goes on that takes turns of its own.
+ */
+export function jumpingClock(isBusy: () => boolean = () => false): Clock {
   let now = 1_700_000_000_000
   let timers: { at: number; run: () => void }[] = []
   let isPumping = false
   const pump = (): void => {
+    if (isBusy()) {
+      setImmediate(pump)
+      return
+    }
     timers.sort((a, b) => a.at - b.at)
     const next = timers.shift()
     isPumping = timers.length > 0

@@ -70,6 +70,30 @@ describe('the HTTP client', () => {
     })
   })
 
+  test('takes a larger answer where the caller says so, and gives up a small one that is larger than that', async () => {
+    const url = await serving((request, response) => {
+      response.end('x'.repeat(request.url === '/' ? 5 << 20 : 11))
+    })
+    const large = await client.send({ method: 'GET', url, headers: {}, maxBytes: 6 << 20, signal })
+    expect(large.body).toHaveLength(5 << 20)
+    await expect(
+      client.send({ method: 'GET', url: `${url}/small`, headers: {}, maxBytes: 10, signal }),
+    ).rejects.toMatchObject({ code: 'HTTP_TOO_LARGE', message: expect.stringContaining('more than 10 bytes') })
+  })
+
+  test('sends bytes that are no text as they are', async () => {
+    const url = await serving((request, response) => {
+      const chunks: Buffer[] = []
+      request
+        .on('data', (chunk: Buffer) => chunks.push(chunk))
+        .on('end', () => {
+          response.end(Buffer.concat(chunks).toString('hex'))
+        })
+    })
+    const bytes = Uint8Array.of(0, 255, 128, 10)
+    expect((await client.send({ method: 'PUT', url, headers: {}, bytes, signal })).body).toBe('00ff800a')
+  })
+
   test('gives up an answer that is not UTF-8, but not what is wrong in the words of a server', async () => {
     const url = await serving((request, response) => {
       response.writeHead(request.url === '/' ? 200 : 500).end(Buffer.from('{"name":"Müller"}', 'latin1'))
