@@ -19,6 +19,7 @@ import { OperatorMetrics } from './controller/metrics.ts'
 import { druidDatasources } from './druid/druid-datasource.ts'
 import type { DruidDatasource } from './druid/druid-datasource.ts'
 import type { DruidEndpoints } from './druid/druid-reconcile-parts.ts'
+import { MetDeletions } from './controller/met-deletions.ts'
 import { druidReconciler } from './druid/reconcile.ts'
 import { referredDatasources } from './druid/resolve-sinks.ts'
 import type { JobClient } from './job-client.ts'
@@ -236,6 +237,7 @@ function controllersOf(parts: OperatorParts, { metrics, logger, events, leadersh
   })
   const views = new JobViews({ kube, clock, cache: jobs })
   metrics.countJobs(() => countBy(jobs.cached(), (job) => job.status?.phase ?? 'Pending'))
+  const deletions = new MetDeletions()
   const savepoints: Controller<StreamSavepoint> = new Controller<StreamSavepoint>(machinery, {
     name: 'streamsavepoint',
     resource: streamSavepoints,
@@ -251,6 +253,7 @@ function controllersOf(parts: OperatorParts, { metrics, logger, events, leadersh
             tokenKeys,
             events,
             leadership,
+            deletions,
             store: settings.pods.store,
           },
           ref,

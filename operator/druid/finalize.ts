@@ -1,6 +1,7 @@
 import { describeWithCauses } from '../../runtime/model/errors.ts'
 import { parseDurationMs } from '../../runtime/model/time.ts'
 import type { ReconcileResult } from '../controller/controller.ts'
+import type { MetDeletions } from '../controller/met-deletions.ts'
 import type { EventNote } from '../kube/events.ts'
 import { hasUntold, TELL_AGAIN_MS, TELLING_PATIENCE_MS } from '../kube/tell-untold.ts'
 import { removeSettings } from './apply-settings.ts'
@@ -24,16 +25,21 @@ type Outcome = { kind: 'left'; what: string } | { kind: 'done'; notes: readonly 
 const DONE: Outcome = { kind: 'done', notes: [] }
 
 /**
- * Deletion: does what `spec.deletionPolicy` says and releases the resource. Ends within `spec.deletionTimeout`
- * whatever Druid does, and half a minute later whatever happens to its Events; what is then left behind is named in an
+ * Deletion: does what `spec.deletionPolicy` says and releases the resource. Ends within `spec.deletionTimeout` of being
+ * met, whatever Druid does, and half a minute later whatever happens to its Events; what is then left behind is named in an
  * Event. Data in Druid is never touched.
  */
-export async function finalize(parts: DruidReconcileParts, read: DruidDatasource): Promise<ReconcileResult> {
+export async function finalize(
+  parts: DruidReconcileParts,
+  deletions: MetDeletions,
+  read: DruidDatasource,
+): Promise<ReconcileResult> {
   if (!(read.metadata.finalizers ?? []).includes(FINALIZER)) return {}
   const resource = await tellDatasource(parts, read)
   const outcome = underWay(parts, resource, await afterPolicy(parts, resource))
-  const deadline = Date.parse(resource.metadata.deletionTimestamp ?? '') + timeoutMs(resource)
-  const leftMs = deadline - parts.kube.now()
+  const { uid = '' } = resource.metadata
+  const now = parts.kube.now()
+  const leftMs = deletions.metAt(uid, now) + timeoutMs(resource) - now
   if (outcome.kind === 'left' && leftMs > 0) {
     await parts.events.record(resource, { type: 'Warning', reason: 'DeletionWaits', message: outcome.what })
     return { requeueAfterMs: Math.min(RETRY_MS, leftMs) }
@@ -41,6 +47,7 @@ export async function finalize(parts: DruidReconcileParts, read: DruidDatasource
   const notes = outcome.kind === 'done' ? outcome.notes : [leftBehind(outcome.what)]
   const isTold = (await tellLast(parts, resource, notes)) === 'written' && !hasUntold(resource)
   if (!isTold && leftMs > -TELLING_PATIENCE_MS) return { requeueAfterMs: TELL_AGAIN_MS }
+  deletions.forget(uid)
   return release(parts, resource)
 }
 

@@ -1,3 +1,4 @@
+import { MetDeletions } from '../controller/met-deletions.ts'
 import type { ReconcileResult } from '../controller/controller.ts'
 import { unlessNotFound } from '../kube/errors.ts'
 import type { Kube, ObjectRef } from '../kube/kube.ts'
@@ -15,12 +16,13 @@ import { SharedLooks } from './shared-looks.ts'
 export function druidReconciler(parts: DruidReconcileParts): (ref: ObjectRef) => Promise<ReconcileResult> {
   const nextLook = new Map<string, { generation: number | undefined; at: number; afterMs: number }>()
   const looks = new SharedLooks(parts.clock)
+  const deletions = new MetDeletions()
   return async (ref) => {
     const resource = await unlessNotFound(parts.kube.get(druidDatasources, ref))
     const key = `${ref.namespace}/${ref.name}`
     if (!resource || resource.metadata.deletionTimestamp !== undefined) {
       nextLook.delete(key)
-      return resource ? finalize(parts, resource) : {}
+      return resource ? finalize(parts, deletions, resource) : {}
     }
     if (!(resource.metadata.finalizers ?? []).includes(FINALIZER)) return addFinalizer(parts.kube, ref, resource)
     const { generation } = resource.metadata

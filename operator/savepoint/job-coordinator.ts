@@ -1,6 +1,7 @@
 import type { TokenKeys } from '../resources/job-token.ts'
 import type { StreamJob } from '../api/stream-job.ts'
 import type { JobClient, JobEndpoint } from '../job-client.ts'
+import type { MetDeletions } from '../controller/met-deletions.ts'
 import type { Leadership } from '../controller/leadership.ts'
 import type { EventRecorder } from '../kube/events.ts'
 import type { Kube } from '../kube/kube.ts'
@@ -16,6 +17,7 @@ export interface SavepointParts {
   tokenKeys: TokenKeys
   events: EventRecorder
   leadership: Leadership
+  deletions: MetDeletions
   /** The checkpoint store of jobs that name none. */
   store: string
 }

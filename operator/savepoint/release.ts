@@ -7,7 +7,7 @@ import { unlessNotFound } from '../kube/errors.ts'
 import { coordinatorOf } from './job-coordinator.ts'
 import type { SavepointParts } from './job-coordinator.ts'
 
-/** The object goes after this time, whatever answers. */
+/** The object goes so long after its deletion was met, whatever answers. */
 const DEADLINE_MS = 60_000
 const POLL_MS = 1_000
 
@@ -35,7 +35,9 @@ export async function releaseSavepoint(parts: SavepointParts, savepoint: StreamS
   const { finalizers = [] } = savepoint.metadata
   if (!finalizers.includes(FINALIZER)) return {}
   const left = await deleteFiles(parts, savepoint)
-  const isLate = parts.kube.now() >= Date.parse(savepoint.metadata.deletionTimestamp ?? '') + DEADLINE_MS
+  const { uid = '' } = savepoint.metadata
+  const now = parts.kube.now()
+  const isLate = now >= parts.deletions.metAt(uid, now) + DEADLINE_MS
   if (left?.mayPass === true && !isLate) return { requeueAfterMs: POLL_MS }
   if (left !== undefined) {
     const told = await parts.events.recordOnce(savepoint, {
@@ -51,6 +53,7 @@ export async function releaseSavepoint(parts: SavepointParts, savepoint: StreamS
     savepoint,
     finalizers.filter((one) => one !== FINALIZER),
   )
+  parts.deletions.forget(uid)
   return {}
 }
 

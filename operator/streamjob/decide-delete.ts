@@ -4,7 +4,7 @@ import type { EventNote } from '../kube/events.ts'
 import { JOB_LABEL } from '../resources/labels.ts'
 import type { Decision } from './decision.ts'
 import type { Observed } from './observed.ts'
-import { begin, deletionDeadlineMs, ending, working } from './operation.ts'
+import { begin, deletionDeadlineMs, deletionEnds, ending, working } from './operation.ts'
 import { hasStarted } from './restore-source.ts'
 import { namesOf } from './pod-sets.ts'
 import { carryOnStopping, stoppedWithoutSavepoint } from './stop.ts'
@@ -23,7 +23,7 @@ export function decideDelete(observed: Observed): Decision {
   }
   const operation = begin(observed, 'Delete', job.spec.deletion?.savepoint === 'Skip' ? 'removePods' : 'savepoint')
   if (pods.length === 0) return released(observed, operation)
-  const deadline = Date.parse(job.metadata.deletionTimestamp ?? '') + deletionDeadlineMs(job)
+  const deadline = deletionEnds(job, operation)
   const [unread] = observed.unreadSavepoints
   if (unread !== undefined && operation.step === 'savepoint' && now < Date.parse(operation.deadline))
     return working(operation, {

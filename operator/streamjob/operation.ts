@@ -31,7 +31,7 @@ export function begin(observed: Observed, type: OperationType, step: Operation['
   if (underWay !== undefined && underWay !== null && (underWay.type === type || !maySupersede(underWay.type, type)))
     return underWay
   const uid = (job.metadata.uid ?? '').replaceAll('-', '').slice(0, 8)
-  const deadline = type === 'Delete' ? savepointDeadline(observed) : now + patienceMs(type, step)
+  const deadline = now + (type === 'Delete' ? savepointPatienceMs(job) : patienceMs(type, step))
   return {
     id: `${uid}-g${job.metadata.generation ?? 0}-${type.toLowerCase()}-${now.toString(36)}`,
     type,
@@ -46,8 +46,16 @@ export function begin(observed: Observed, type: OperationType, step: Operation['
  * Three quarters of a deletion's time are for its savepoint, so that another operator can take over in the middle and
  * still try; the last quarter is for the pods to go.
  */
-function savepointDeadline({ job }: Observed): number {
-  return Date.parse(job.metadata.deletionTimestamp ?? '') + (deletionDeadlineMs(job) * 3) / 4
+function savepointPatienceMs(job: StreamJob): number {
+  return (deletionDeadlineMs(job) * 3) / 4
+}
+
+/**
+ * When a deletion ends in any case. Its time runs from the moment at which an operator met it, which may be long after
+ * it was asked for: a job that was deleted while no operator was there still gets its savepoint.
+ */
+export function deletionEnds(job: StreamJob, { startedAt }: Operation): number {
+  return Date.parse(startedAt) + deletionDeadlineMs(job)
 }
 
 /** The operation at its next step, or once more at one, with time of its own and another savepoint. */

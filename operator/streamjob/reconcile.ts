@@ -21,7 +21,7 @@ import { deleteLeftover, keepSpec } from './keep-spec.ts'
 import { endpointOf, observe } from './observe.ts'
 import type { ObserveParts } from './observe.ts'
 import type { Observed } from './observed.ts'
-import { deletionDeadlineMs } from './operation.ts'
+import { deletionEnds } from './operation.ts'
 import type { OncePerOperation } from './once-per-operation.ts'
 import { coordinatorAmong } from './pod-sets.ts'
 import { predecessorOf } from './predecessor.ts'
@@ -143,8 +143,8 @@ function rest(parts: StreamJobParts, observed: Observed, decision: Decision): Re
 /** Of an object that is gone nothing can be told: first all that is known, then the finalizer. */
 async function release(parts: StreamJobParts, observed: Observed, decision: Decision): Promise<ReconcileResult> {
   const job = await parts.teller.tell(observed.job)
-  const { deletionTimestamp = '' } = job.metadata
-  const patienceEnds = Date.parse(deletionTimestamp) + deletionDeadlineMs(job) + TELLING_PATIENCE_MS
+  const { operation } = decision
+  const patienceEnds = operation === null ? -Infinity : deletionEnds(job, operation) + TELLING_PATIENCE_MS
   if (hasUntold(job) && observed.now < patienceEnds) return { requeueAfterMs: TELL_AGAIN_MS }
   await carryOut(parts, { ...observed, job }, decision)
   return requeueAfter(decision)

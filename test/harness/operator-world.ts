@@ -35,6 +35,7 @@ import { reconcileSavepoint } from '../../operator/savepoint/reconcile.ts'
 import { SavepointSchedule } from '../../operator/savepoint/schedule.ts'
 import { Isolation } from '../../operator/streamjob/isolation.ts'
 import { Listener } from '../../operator/streamjob/listener.ts'
+import { MetDeletions } from '../../operator/controller/met-deletions.ts'
 import { JobViews } from '../../operator/streamjob/job-views.ts'
 import { OncePerOperation } from '../../operator/streamjob/once-per-operation.ts'
 import { reconcileStreamJob } from '../../operator/streamjob/reconcile.ts'
@@ -102,6 +103,7 @@ interface Operator {
   created: OncePerOperation
   pace: StatusPace
   views: JobViews
+  deletions: MetDeletions
 }
 
 /**
@@ -224,6 +226,7 @@ export class OperatorWorld implements JobClient {
     const events = new EventRecorder({ kube, clock, logger: silentLogger, instance: 'test' })
     return {
       kube,
+      deletions: new MetDeletions(),
       jobClient: this.#strike.guard<JobClient>('coordinator', this),
       metrics,
       events,
@@ -308,8 +311,11 @@ export class OperatorWorld implements JobClient {
   /** The same for a StreamSavepoint. */
   savepointPass(ref: ObjectRef): Promise<number | undefined> {
     const { tokenKeys, leadership } = this
-    return this.#pass(({ kube, jobClient, events }) =>
-      reconcileSavepoint({ kube, jobClient, events, tokenKeys, leadership, store: this.settings().store }, ref),
+    return this.#pass(({ kube, jobClient, events, deletions }) =>
+      reconcileSavepoint(
+        { kube, jobClient, events, deletions, tokenKeys, leadership, store: this.settings().store },
+        ref,
+      ),
     )
   }
 

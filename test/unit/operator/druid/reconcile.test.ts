@@ -615,11 +615,25 @@ describe('a deleted DruidDatasource', () => {
     expect(kube.events.at(-1)?.message).toContain("supervisor 'clicks'")
   })
 
+  test('that was deleted while no operator was there has its whole time when one comes', async () => {
+    apply({ deletionPolicy: 'Terminate', deletionTimeout: '5m' })
+    await settle()
+    druid.failure = 'refuse'
+    kube.delete(new Date(now - 3_600_000).toISOString())
+    await settle()
+    expect(kube.object).toBeDefined()
+    druid.failure = undefined
+    await settle()
+    expect(kube.object).toBeUndefined()
+    expect(druid.supervisors.has('clicks')).toBe(false)
+  })
+
   test('goes only when what is left behind has been told, or half a minute later', async () => {
     apply({ deletionTimeout: '1m' })
     await settle()
     druid.failure = 'refuse'
     kube.delete(new Date(now).toISOString())
+    await settle()
     kube.refusedEvents = 1
     await settle()
     expect([kube.object === undefined, reasons().includes('DeletedWithLeftovers')]).toEqual([false, false])

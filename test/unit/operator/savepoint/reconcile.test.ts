@@ -1,3 +1,4 @@
+import { MetDeletions } from '../../../../operator/controller/met-deletions.ts'
 import { describe, expect, test } from 'vitest'
 import { streamSavepoints } from '../../../../operator/api/stream-savepoint.ts'
 import type { StreamSavepoint } from '../../../../operator/api/stream-savepoint.ts'
@@ -53,6 +54,7 @@ async function phaseFor(savepoint: string | null): Promise<string | undefined> {
       tokenKeys: ['k'.repeat(32)],
       events,
       leadership: UNCONTESTED,
+      deletions: new MetDeletions(),
       store: 'file:///checkpoints',
     },
     ASKED,

@@ -147,13 +147,18 @@ function observed({ spec, metadata, status, report, more }: Facts): Observed {
   }
 }
 
-function underWay(type: Operation['type'], step: Operation['step'], deadline = NOW + 60_000): Operation {
+function underWay(
+  type: Operation['type'],
+  step: Operation['step'],
+  deadline = NOW + 60_000,
+  startedAt = NOW - 1000,
+): Operation {
   return {
     id: 'op',
     type,
     step,
     tries: 0,
-    startedAt: new Date(NOW - 1000).toISOString(),
+    startedAt: new Date(startedAt).toISOString(),
     deadline: new Date(deadline).toISOString(),
   }
 }
@@ -576,7 +581,7 @@ const TABLE: readonly Row[] = [
   ],
   [
     'it is deleted and its deadline is over',
-    { metadata: { deletionTimestamp: new Date(NOW - 61_000).toISOString() } },
+    { metadata: DELETED, status: { operation: underWay('Delete', 'savepoint', NOW - 1, NOW - 61_000) } },
     'release',
     'Deleting',
     'Deleting',
@@ -661,11 +666,12 @@ describe('the next step of a StreamJob', () => {
   test.each([
     ['at once', 0],
     ['late', 39],
-    ['later still', 50],
-  ])('of a deletion that an operator meets %s, after %d s of 60, gives its savepoint until second 45', (_, afterS) => {
-    const deletedAt = NOW - afterS * 1000
-    const { operation } = decide(observed({ metadata: { deletionTimestamp: new Date(deletedAt).toISOString() } }))
-    expect(Date.parse(operation?.deadline ?? '') - deletedAt).toBe(45_000)
+    ['when nobody was there for its whole time', 3600],
+  ])('of a deletion that an operator meets %s, after %d s, gives its savepoint 45 s from then', (_, afterS) => {
+    const metadata = { deletionTimestamp: new Date(NOW - afterS * 1000).toISOString() }
+    const { act, operation } = decide(observed({ metadata }))
+    expect(act).toMatchObject({ kind: 'putTarget', desiredState: 'suspended' })
+    expect(Date.parse(operation?.deadline ?? '') - NOW).toBe(45_000)
   })
 
   test('of a deletion that could take none tells where the newest checkpoint lies', () => {
