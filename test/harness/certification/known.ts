@@ -46,6 +46,14 @@ export const KNOWN: readonly Known[] = [
   },
   {
     kind: 'nature',
+    story: /^rollback over two edits$/,
+    mishap: /^the operator dies (before|after)$/,
+    call: /./,
+    what: /^objects: lost \[\], more \["StreamSavepoint counts-T-1-1"\]$|^status: attempt 3 instead of 4|^events: lost \["Normal UpgradeCompleted: Attempt 4 runs\."\], more \["Normal UpgradeCompleted: Attempt 3 runs\.","Normal UpgradeStarted|^attempts: 3 instead of 4$|^savepoints: lost \[\], more \["jobuid1-g3-upgrade-T-1"\]$/,
+    why: 'the second edit comes when seven pods are there, as they also are while the operator is away in the midst of making those of the first: the job goes to the second edit without an attempt of the first',
+  },
+  {
+    kind: 'nature',
     story: /^delete during recover the coordinator$/,
     mishap: /^(told late|it ends.*|it breaks|it falls silent)$/,
     call: /streamjobs/,
