@@ -1,5 +1,6 @@
 import { MillraceError } from '../../../model/errors.ts'
 import type { Generation, HeadRow, ObjectRows, Part } from '../../kit/row-store/object-rows.ts'
+import { prefixEnd } from '../../kit/row-store/prefix-end.ts'
 import type { KuduClient, KuduTable, RefusedRow, Tablet, TabletScan } from '../client.ts'
 import { columnText, KUDU_TYPE, type Cell, type KuduColumn, type KuduType } from '../columns.ts'
 import { STATUS } from '../errors.ts'
@@ -257,10 +258,7 @@ function equalTo(
 function pathsFrom(columns: ReadonlyMap<string, KuduColumn>, prefix: string): Pick<TabletScan, 'within'> {
   const column = columns.get('path')
   if (column === undefined || prefix === '') return {}
-  const last = prefix.codePointAt(prefix.length - 1) ?? 0
-  // the next code point of those that texts of one byte have: prefixes of a store end with / or a letter
-  const to = last < 0x7f ? prefix.slice(0, -1) + String.fromCodePoint(last + 1) : undefined
-  return { within: { column, from: prefix, to } }
+  return { within: { column, from: prefix, to: prefixEnd(prefix) } }
 }
 
 function checkShape({ name, columns }: KuduTable): void {
