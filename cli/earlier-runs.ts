@@ -5,7 +5,7 @@ import { scopedStore } from '../runtime/checkpoint/scoped-store.ts'
 import { suggestion } from '../runtime/expressions/suggest.ts'
 import { MillraceError } from '../runtime/model/errors.ts'
 import { objectsEnvironment, openObjects } from '../runtime/ports/real/open-objects.ts'
-import { openAnyStore } from '../runtime/builtin-stores.ts'
+import { builtinStores, openAnyStore } from '../runtime/builtin-stores.ts'
 import { schemeOf } from '../runtime/ports/store.ts'
 
 /** Runs of a job on this machine, in the folder of their checkpoints. */
@@ -45,7 +45,7 @@ export async function unfinishedRun(runs: EarlierRuns): Promise<string | undefin
 /** The newest first; in no order where the store tells no times. */
 async function idsOf(runs: EarlierRuns): Promise<string[]> {
   const scheme = schemeOf(runs.store)
-  if (scheme === 'kudu') return idsInTable(runs)
+  if (Object.hasOwn(builtinStores, scheme)) return idsInTable(runs)
   if (scheme !== 'file') return idsInObjects(runs)
   const folder = join(runs.store, folderOf(runs))
   if (!existsSync(folder)) return []

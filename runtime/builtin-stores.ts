@@ -5,6 +5,7 @@ import type { Store } from './ports/store.ts'
 /** Every store of the runtime image that is written with the client of a connector. */
 export const builtinStores: LoadedStores = {
   kudu: () => import('./connectors/kudu/real/checkpoint-store.ts'),
+  cassandra: () => import('./connectors/cassandra/real/checkpoint-store.ts'),
 }
 
 /** Opens the store at a URL, without a bound on what it may reach. Throws as `openStore`. */

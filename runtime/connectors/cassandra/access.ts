@@ -45,7 +45,7 @@ export class CassandraAccess {
       clock,
       rng,
       trouble: this.#trouble,
-      policy: POLICY,
+      policy: RETRIES,
       signal: signal === undefined ? this.#signal : AbortSignal.any([this.#signal, signal]),
     }
     return retrying(environment, doing, patienceMs, async () => call(this.#opened()))
@@ -73,7 +73,8 @@ export class CassandraAccess {
   }
 }
 
-const POLICY = {
+/** Which errors of a cluster pass. */
+export const RETRIES = {
   isRetriable: (error: unknown): boolean => error instanceof MillraceError && error.retriable,
   describe: (what: string, error: unknown): MillraceError =>
     error instanceof MillraceError

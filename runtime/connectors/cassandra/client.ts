@@ -38,6 +38,10 @@ export interface Statement {
   /** Microseconds since the epoch: of two writes of a cell the later one stays, whichever comes first. */
   readonly writeTime?: bigint
   readonly reads?: readonly CassandraColumn[]
+  /** How many replicas must answer; as many as the options of the client say unless it is given. */
+  readonly consistency?: string
+  /** SERIAL or LOCAL_SERIAL: which replicas decide on a write with a condition. */
+  readonly serialConsistency?: string
 }
 
 /** Cells by the names of columns; null is NULL. */
@@ -48,6 +52,8 @@ export interface CassandraConnectOptions {
   readonly hosts: readonly string[]
   readonly datacenter: string
   readonly consistency: string
+  /** Whether connections without a call under way keep the process from ending; they do unless it is given. */
+  readonly idleConnections?: 'hold the process' | 'let it end'
   /** Read for each new connection to the cluster. */
   readonly login?: () => Promise<CassandraLogin>
   /** The same; absent without TLS. */

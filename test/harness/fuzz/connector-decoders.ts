@@ -26,7 +26,7 @@ import {
 } from '../../../runtime/connectors/kudu/protocol/messages.ts'
 import { bodyOf, FrameCutter, frameOf, partsOf } from '../../../runtime/connectors/kudu/real/frames.ts'
 import { blockOf, locationsOf, openTableOf } from '../../../runtime/connectors/kudu/real/wire-tables.ts'
-import { decodeHead, encodeHead } from '../../../runtime/connectors/kudu/store/object-head.ts'
+import { decodeHead, encodeHead } from '../../../runtime/connectors/kit/row-store/object-head.ts'
 import {
   decodeStaged as decodeMessages,
   encodeStaged as encodeMessages,
@@ -47,7 +47,7 @@ export function connectorDecoders(): FuzzedDecoder[] {
     kuduScans(),
     kuduTables(),
     kuduTablets(),
-    kuduHeads(),
+    tableHeads(),
     framedRecords('lines'),
     framedRecords('length'),
     logFrames(),
@@ -134,16 +134,16 @@ function kuduTablets(): FuzzedDecoder {
   }
 }
 
-function kuduHeads(): FuzzedDecoder {
+function tableHeads(): FuzzedDecoder {
   const inline = Buffer.from('a short file')
   return {
-    name: 'kudu store heads',
+    name: 'heads of stores in tables',
     samples: [
       encodeHead({ generation: 'g', parts: 0, sizeBytes: inline.length, inline }),
       encodeHead({ generation: 'g', parts: 2, sizeBytes: 100_000, inline: Buffer.alloc(0) }),
     ],
     decode(bytes) {
-      decodeHead(bytes, 'path')
+      decodeHead(bytes, 'path', 60_000)
     },
   }
 }

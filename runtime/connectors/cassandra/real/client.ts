@@ -13,12 +13,15 @@ import { isSimpleType, typeText, type CassandraType } from '../types.ts'
 import { fromDriver, toDriver } from './cells.ts'
 import { addressesOf } from './addresses.ts'
 import { asMillraceError, reasonOf } from './errors.ts'
+import { letProcessEnd } from './idle-connections.ts'
 import { sslOptions } from './ssl-options.ts'
 import { GuardedLogin } from './guarded-login.ts'
 
 const CONNECT_TIMEOUT_MS = 5_000
 const ANSWER_TIMEOUT_MS = 10_000
 const RECONNECT_MS = 1_000
+/** Then connections that need not hold the process are closed. */
+const IDLE_MS = 60_000
 
 export const connectCassandra: CassandraConnect = (options) => new RealCassandraClient(options)
 
@@ -27,14 +30,51 @@ class RealCassandraClient implements CassandraClient {
   readonly #options: CassandraConnectOptions
   readonly #hosts: string
   #client: Promise<Client> | undefined
+  #calls = 0
+  #idleTimer: NodeJS.Timeout | undefined
 
   constructor(options: CassandraConnectOptions) {
     this.#options = options
     this.#hosts = options.hosts.join(', ')
   }
 
-  async openTable(keyspace: string, name: string): Promise<CassandraTable> {
-    const client = await this.#connected()
+  openTable(keyspace: string, name: string): Promise<CassandraTable> {
+    return this.#calling((client) => this.#openTable(client, keyspace, name))
+  }
+
+  execute(statement: Statement): Promise<readonly CassandraRow[]> {
+    return this.#calling((client) => this.#execute(client, statement))
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#idleTimer)
+    const client = await this.#client?.catch(() => undefined)
+    await client?.shutdown()
+  }
+
+  async #calling<T>(call: (client: Client) => Promise<T>): Promise<T> {
+    this.#calls++
+    clearTimeout(this.#idleTimer)
+    const connected = this.#connected()
+    try {
+      return await call(await connected)
+    } finally {
+      this.#calls--
+      if (this.#options.idleConnections === 'let it end' && this.#calls === 0) this.#rest(connected)
+    }
+  }
+
+  /** The driver has timers and connections that keep a process from ending, which the next call would not need. */
+  #rest(connected: Promise<Client>): void {
+    // nothing is held where nothing is connected
+    connected.then(letProcessEnd, () => undefined)
+    this.#idleTimer = setTimeout(() => {
+      if (this.#client === connected) this.#client = undefined
+      connected.then((client) => client.shutdown()).catch(() => undefined)
+    }, IDLE_MS).unref()
+  }
+
+  async #openTable(client: Client, keyspace: string, name: string): Promise<CassandraTable> {
     try {
       // what the driver knows may be older than the last word of the cluster
       await client.metadata.refreshKeyspace(keyspace)
@@ -54,14 +94,17 @@ class RealCassandraClient implements CassandraClient {
     }
   }
 
-  async execute({ cql, values, types: ofValues, writeTime, reads = [] }: Statement): Promise<readonly CassandraRow[]> {
-    const client = await this.#connected()
+  async #execute(client: Client, statement: Statement): Promise<readonly CassandraRow[]> {
+    const { cql, values, types: ofValues, writeTime, reads = [], serialConsistency } = statement
     const sent = values.map((cell, index) => this.#toDriver(ofValues[index], cell))
     try {
       const { rows = [], columns } = await client.execute(cql, sent, {
         prepare: true,
         isIdempotent: true,
-        consistency: types.consistencies[consistencyOf(this.#options.consistency)],
+        consistency: types.consistencies[consistencyOf(statement.consistency ?? this.#options.consistency)],
+        ...(serialConsistency === undefined
+          ? {}
+          : { serialConsistency: types.consistencies[consistencyOf(serialConsistency)] }),
         ...(writeTime === undefined ? {} : { timestamp: types.Long.fromString(String(writeTime)) }),
       })
       if (
@@ -79,11 +122,6 @@ class RealCassandraClient implements CassandraClient {
       if (isCutOff(client, error)) await this.#forget(client)
       throw isOfOtherColumns(error) ? this.#changed(client, error) : asMillraceError(this.#hosts, error)
     }
-  }
-
-  async close(): Promise<void> {
-    const client = await this.#client?.catch(() => undefined)
-    await client?.shutdown()
   }
 
   #toDriver(type: CassandraType | undefined, cell: Statement['values'][number]): unknown {
@@ -119,6 +157,8 @@ class RealCassandraClient implements CassandraClient {
       // numbers beyond 2^53 are exact, and keys of maps may have the names of what objects inherit
       encoding: { useBigIntAsLong: true, map: Map },
       policies: { reconnection: new policies.reconnection.ConstantReconnectionPolicy(RECONNECT_MS) },
+      // heartbeats begin a timer that holds the process
+      ...(this.#options.idleConnections === 'let it end' ? { pooling: { heartBeatInterval: 0 } } : {}),
       socketOptions: { connectTimeout: CONNECT_TIMEOUT_MS, readTimeout: ANSWER_TIMEOUT_MS },
     })
     try {

@@ -1,4 +1,6 @@
 import { MillraceError } from '../../../model/errors.ts'
+import type { Generation, HeadRow, ObjectRows, Part } from '../../kit/row-store/object-rows.ts'
+import { prefixEnd } from '../../kit/row-store/prefix-end.ts'
 import type { KuduClient, KuduTable, RefusedRow, Tablet, TabletScan } from '../client.ts'
 import { columnText, KUDU_TYPE, type Cell, type KuduColumn, type KuduType } from '../columns.ts'
 import { STATUS } from '../errors.ts'
@@ -12,19 +14,21 @@ const SHAPE: Readonly<Record<ColumnName, { readonly type: KuduType; readonly isK
   bytes: { type: KUDU_TYPE.binary, isKey: false },
 }
 const REQUEST_BYTES = 2 * 1024 * 1024
+/** The part of a row that says that its generation is being deleted. */
+const CONDEMNED = -1
 /** No generation is shorter, and none comes before this one. */
 const FIRST_GENERATION = '0'
 
 type ColumnName = 'path' | 'generation' | 'part' | 'bytes'
 
 /** The row of an object's head has the generation '' and part 0. */
-export interface RowKey {
+interface RowKey {
   readonly path: string
   readonly generation: string
   readonly part: number
 }
 
-export interface PartRow extends RowKey {
+interface PartRow extends RowKey {
   readonly bytes: Uint8Array
 }
 
@@ -35,7 +39,10 @@ export type AskKudu = <T>(doing: string, call: (client: KuduClient) => Promise<T
  * The table of a store: rows by path, generation and part. Every read is of all that was written before it, wherever the
  * leaders of the tablets have moved to.
  */
-export class StoreRows {
+export class StoreRows implements ObjectRows {
+  readonly inlineBytes = 16_000
+  /** Kudu refuses cells of more than 64 KiB. */
+  readonly partBytes = 60_000
   readonly #ask: AskKudu
   readonly #name: string
   #table: Promise<KuduTable> | undefined
@@ -45,21 +52,6 @@ export class StoreRows {
     this.#name = name
   }
 
-  /** True unless there is such a row already. A lost answer may make it false for what this very call has written. */
-  async insert(row: PartRow): Promise<boolean> {
-    const refused = await this.#write(OPERATION.insert, [row])
-    return !refused.some(({ code }) => code === STATUS.alreadyPresent)
-  }
-
-  async upsert(rows: readonly PartRow[]): Promise<void> {
-    await this.#write(OPERATION.upsert, rows)
-  }
-
-  async delete(rows: readonly RowKey[]): Promise<void> {
-    await this.#write(OPERATION.deleteIgnore, rows)
-  }
-
-  /** The cell of one row. */
   async head(path: string): Promise<Uint8Array | undefined> {
     const [found] = await this.#scan(`reading ${path}`, ['bytes'], (columns) =>
       equalTo(columns, { path, generation: '' }),
@@ -67,19 +59,18 @@ export class StoreRows {
     return found?.bytes
   }
 
-  async parts(path: string, generation: string): Promise<readonly { part: number; bytes: Uint8Array }[]> {
-    const rows = await this.#scan(`reading ${path}`, ['part', 'bytes'], (columns) =>
-      equalTo(columns, { path, generation }),
-    )
-    return rows.map(({ part = 0, bytes = new Uint8Array() }) => ({ part, bytes }))
+  insertHead(path: string, { bytes }: HeadRow): Promise<boolean> {
+    return this.#insert({ ...headKey(path), bytes })
   }
 
-  async keysOf(path: string): Promise<readonly RowKey[]> {
-    const rows = await this.#scan(`reading ${path}`, ['generation', 'part'], (columns) => equalTo(columns, { path }))
-    return rows.map(({ generation = '', part = 0 }) => ({ path, generation, part }))
+  async putHead(path: string, { bytes }: HeadRow): Promise<void> {
+    await this.#write(OPERATION.upsert, [{ ...headKey(path), bytes }])
   }
 
-  /** Paths of objects. */
+  async deleteHead(path: string): Promise<void> {
+    await this.#write(OPERATION.deleteIgnore, [headKey(path)])
+  }
+
   async heads(prefix: string): Promise<readonly string[]> {
     const rows = await this.#scan(`listing ${prefix}`, ['path'], (columns) => ({
       ...equalTo(columns, { generation: '' }),
@@ -88,14 +79,68 @@ export class StoreRows {
     return rows.flatMap(({ path }) => (path?.startsWith(prefix) === true ? [path] : []))
   }
 
-  /** Generations that have rows, whether or not an object names them. */
-  async generations(prefix: string): Promise<readonly { path: string; generation: string }[]> {
+  async writeParts({ path, name }: Generation, parts: readonly Uint8Array[]): Promise<void> {
+    const rows = parts.map((bytes, part) => ({ path, generation: name, part, bytes }))
+    await this.#write(OPERATION.upsert, rows)
+  }
+
+  async parts({ path, name }: Generation): Promise<readonly Part[]> {
+    const rows = await this.#scan(`reading ${path}`, ['part', 'bytes'], (columns) =>
+      equalTo(columns, { path, generation: name }),
+    )
+    return rows.flatMap(({ part = 0, bytes = new Uint8Array() }) =>
+      part === CONDEMNED ? [] : [{ number: part, bytes }],
+    )
+  }
+
+  async generations(prefix: string): Promise<readonly Generation[]> {
     const rows = await this.#scan(`listing ${prefix}`, ['path', 'generation'], (columns) => pathsFrom(columns, prefix))
-    const found = new Map<string, { path: string; generation: string }>()
+    const found = new Map<string, Generation>()
     for (const { path = '', generation = '' } of rows)
       if (path.startsWith(prefix) && generation >= FIRST_GENERATION)
-        found.set(`${generation}/${path}`, { path, generation })
+        found.set(`${generation}/${path}`, { path, name: generation })
     return [...found.values()]
+  }
+
+  async generationsOf(path: string): Promise<readonly Generation[]> {
+    const names = new Set((await this.#keysOf(path)).map(({ generation }) => generation))
+    return [...names].filter((name) => name !== '').map((name) => ({ path, name }))
+  }
+
+  async deleteGeneration(of: Generation): Promise<void> {
+    const rows = await this.#rowsOf(of)
+    await this.#write(
+      OPERATION.deleteIgnore,
+      rows.filter(({ part }) => part !== CONDEMNED),
+    )
+    if (rows.some(({ part }) => part === CONDEMNED)) await this.absolve(of)
+  }
+
+  async condemn(of: Generation): Promise<void> {
+    await this.#insert({ ...condemnation(of), bytes: new Uint8Array() })
+  }
+
+  async absolve(of: Generation): Promise<void> {
+    await this.#write(OPERATION.deleteIgnore, [condemnation(of)])
+  }
+
+  async isKept(of: Generation, count: number): Promise<boolean> {
+    const rows = await this.#rowsOf(of)
+    return rows.length === count && rows.every(({ part }) => part !== CONDEMNED)
+  }
+
+  async #insert(row: PartRow): Promise<boolean> {
+    const refused = await this.#write(OPERATION.insert, [row])
+    return !refused.some(({ code }) => code === STATUS.alreadyPresent)
+  }
+
+  async #keysOf(path: string): Promise<readonly RowKey[]> {
+    const rows = await this.#scan(`reading ${path}`, ['generation', 'part'], (columns) => equalTo(columns, { path }))
+    return rows.map(({ generation = '', part = 0 }) => ({ path, generation, part }))
+  }
+
+  async #rowsOf({ path, name }: Generation): Promise<readonly RowKey[]> {
+    return (await this.#keysOf(path)).filter(({ generation }) => generation === name)
   }
 
   #opened(): Promise<KuduTable> {
@@ -164,6 +209,14 @@ export class StoreRows {
   }
 }
 
+function headKey(path: string): RowKey {
+  return { path, generation: '', part: 0 }
+}
+
+function condemnation({ path, name }: Generation): RowKey {
+  return { path, generation: name, part: CONDEMNED }
+}
+
 async function readInto(
   found: Partial<PartRow>[],
   client: KuduClient,
@@ -205,10 +258,7 @@ function equalTo(
 function pathsFrom(columns: ReadonlyMap<string, KuduColumn>, prefix: string): Pick<TabletScan, 'within'> {
   const column = columns.get('path')
   if (column === undefined || prefix === '') return {}
-  const last = prefix.codePointAt(prefix.length - 1) ?? 0
-  // the next code point of those that texts of one byte have: prefixes of a store end with / or a letter
-  const to = last < 0x7f ? prefix.slice(0, -1) + String.fromCodePoint(last + 1) : undefined
-  return { within: { column, from: prefix, to } }
+  return { within: { column, from: prefix, to: prefixEnd(prefix) } }
 }
 
 function checkShape({ name, columns }: KuduTable): void {

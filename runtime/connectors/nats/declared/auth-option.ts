@@ -1,6 +1,6 @@
 import type { ReportOption } from '../../../graph/unknown-options.ts'
 import { auth as login, checkWhole, type Auth } from '../../kit/auth-option.ts'
-import { isLoopback } from '../../kit/loopback.ts'
+import { isLoopback } from '../../../model/loopback.ts'
 
 export const auth = {
   type: login.type,

@@ -1,6 +1,6 @@
 import type { ReportOption } from '../../../graph/unknown-options.ts'
 import { mapping, type OptionValues } from '../../kit/option-set.ts'
-import { isLoopback } from '../../kit/loopback.ts'
+import { isLoopback } from '../../../model/loopback.ts'
 import { flag, secretFile } from '../../kit/option-types.ts'
 import type { ServiceUrl } from './service-url-option.ts'
 

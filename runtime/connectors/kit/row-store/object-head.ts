@@ -1,11 +1,6 @@
 import { MillraceError } from '../../../model/errors.ts'
 import { isFields } from '../../../model/fields.ts'
 
-/** Kudu refuses cells of more than 64 KiB. */
-export const PART_BYTES = 60_000
-/** Shorter objects stand in the row of their head. */
-export const INLINE_BYTES = 16_000
-
 /** The row that makes an object visible. */
 export interface ObjectHead {
   /** Tells this write from every other one of the same path. */
@@ -21,8 +16,8 @@ export function encodeHead({ generation, parts, sizeBytes, inline }: ObjectHead)
   return Buffer.concat([Buffer.from(`${JSON.stringify({ generation, parts, sizeBytes })}\n`), inline])
 }
 
-/** Throws STORE_OBJECT_UNREADABLE. */
-export function decodeHead(cell: Uint8Array, path: string): ObjectHead {
+/** `partBytes` is the length of all parts but the last one. Throws STORE_OBJECT_UNREADABLE. */
+export function decodeHead(cell: Uint8Array, path: string, partBytes: number): ObjectHead {
   const end = cell.indexOf(0x0a)
   const fields = end < 0 ? undefined : parsed(Buffer.from(cell.buffer, cell.byteOffset, end))
   const { generation, parts, sizeBytes } = isFields(fields) ? fields : {}
@@ -32,7 +27,7 @@ export function decodeHead(cell: Uint8Array, path: string): ObjectHead {
     generation !== '' &&
     isCount(parts) &&
     isCount(sizeBytes) &&
-    (parts === 0 ? inline.length === sizeBytes : parts === Math.ceil(sizeBytes / PART_BYTES))
+    (parts === 0 ? inline.length === sizeBytes : parts === Math.ceil(sizeBytes / partBytes))
   if (isSound) return { generation, parts, sizeBytes, inline }
   throw new MillraceError(
     'STORE_OBJECT_UNREADABLE',

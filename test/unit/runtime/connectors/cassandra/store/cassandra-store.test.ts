@@ -1,0 +1,230 @@
+import { describe, expect, test } from 'vitest'
+import type { CassandraClient, Statement } from '../../../../../../runtime/connectors/cassandra/client.ts'
+import { openCassandraStore } from '../../../../../../runtime/connectors/cassandra/store/open-cassandra-store.ts'
+import {
+  type StoreMishap,
+  storeTable,
+  VirtualStoreCassandra,
+} from '../../../../../../runtime/connectors/cassandra/virtual/store-cluster.ts'
+import { MillraceError } from '../../../../../../runtime/model/errors.ts'
+import { realRng } from '../../../../../../runtime/ports/real/rng.ts'
+import type { Store } from '../../../../../../runtime/ports/store.ts'
+import { jumpingPorts } from '../../../../../harness/kafka/jumping-clock.ts'
+import { rowStoreSuite, type Through } from '../../../../../harness/row-store-suite.ts'
+
+const PART_BYTES = 512 * 1024
+const LOCATION = { keyspace: 'streams', table: 'state', consistency: 'QUORUM' } as const
+const text = (value: string): Uint8Array => new TextEncoder().encode(value)
+
+function open(cassandra: VirtualStoreCassandra, prefix = '', through: Through = (act) => act()): Store {
+  const { clock } = jumpingPorts()
+  const real = cassandra.connect()
+  const client: CassandraClient = { ...real, execute: (statement) => through(() => real.execute(statement)) }
+  return openCassandraStore({ ...LOCATION, prefix }, client, { clock, rng: realRng })
+}
+
+function lost(why: string): MillraceError {
+  return new MillraceError('CASSANDRA_UNREACHABLE', why, { domain: 'dependency', retriable: true })
+}
+
+describe('a store in Cassandra in memory', () => {
+  const cassandra = new VirtualStoreCassandra()
+  rowStoreSuite({
+    open: (folder, through) => open(cassandra, folder, through),
+    lost,
+    inlineBytes: 16_000,
+    partBytes: PART_BYTES,
+    listed: 3000,
+  })
+})
+
+/** The first statement that this is part of, of each caller, meets a mishap. */
+function striking(part: string, mishap: StoreMishap): VirtualStoreCassandra {
+  const cassandra = new VirtualStoreCassandra()
+  cassandra.table = storeTable()
+  let isStruck = false
+  cassandra.mishapOf = ({ cql }) => {
+    if (isStruck || !cql.includes(part)) return undefined
+    isStruck = true
+    return mishap
+  }
+  return cassandra
+}
+
+describe('a store in Cassandra', () => {
+  test.each(['refused', 'unheard', 'undecided'] as const)(
+    'when the write of a head ends %s, it is created once, and its caller knows it',
+    async (mishap) => {
+      const cassandra = striking('IF NOT EXISTS', mishap)
+      const store = open(cassandra)
+      expect(await store.createIfAbsent('log/1', text('mine'))).toBe('created')
+      expect(await store.createIfAbsent('log/1', text('other'))).toBe('exists')
+      expect(Buffer.from((await store.get('log/1')) ?? []).toString()).toBe('mine')
+    },
+  )
+
+  test.each(['refused', 'unheard', 'undecided'] as const)(
+    'when a head that replaces another one ends %s, it replaces it',
+    async (mishap) => {
+      const cassandra = striking('IF state != ?', mishap)
+      const store = open(cassandra)
+      await store.createIfAbsent('a', text('first'))
+      await store.put('a', text('second'))
+      expect(Buffer.from((await store.get('a')) ?? []).toString()).toBe('second')
+    },
+  )
+
+  test('a creation that nobody could end is seen by the next one, and by readers', async () => {
+    const cassandra = new VirtualStoreCassandra()
+    cassandra.table = storeTable()
+    const store = open(cassandra)
+    cassandra.mishapOf = ({ cql }) => (cql.startsWith('INSERT') ? 'undecided' : undefined)
+    await expect(store.createIfAbsent('log/1', text('first'))).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
+    cassandra.mishapOf = () => undefined
+    expect(Buffer.from((await open(cassandra).get('log/1')) ?? []).toString()).toBe('first')
+    expect(await open(cassandra).createIfAbsent('log/1', text('second'))).toBe('exists')
+  })
+
+  test('every write of a head or a mark is conditional, and every read of them by their path is serial', async () => {
+    const cassandra = new VirtualStoreCassandra()
+    const store = open(cassandra)
+    await store.put('a', new Uint8Array(2 * PART_BYTES))
+    await store.put('a', text('short'))
+    await store.get('a')
+    for (const path of await store.unfinished('')) await store.delete(path)
+    await store.createIfAbsent('b', text('x'))
+    await store.delete('b')
+    const placed = cassandra.statements.filter(({ values }) =>
+      values.some((value) => typeof value === 'string' && /^(?:head|mark) \d\d$/.test(value)),
+    )
+    const isList = ({ cql }: Statement): boolean => cql.includes('LIMIT')
+    const writes = placed.filter(({ cql }) => !cql.startsWith('SELECT'))
+    expect(writes.length).toBeGreaterThan(5)
+    expect(
+      writes.filter(({ cql, serialConsistency }) => !cql.includes(' IF ') || serialConsistency !== 'SERIAL'),
+    ).toEqual([])
+    const reads = placed.filter((statement) => statement.cql.startsWith('SELECT') && !isList(statement))
+    expect(reads.length).toBeGreaterThan(3)
+    expect(reads.filter(({ consistency }) => consistency !== 'SERIAL')).toEqual([])
+  })
+
+  test('a deletion hides parts that a writer with a clock ahead has written, and those that come late', async () => {
+    const cassandra = new VirtualStoreCassandra()
+    const ahead = jumpingPorts().clock
+    const late: Statement[] = []
+    const real = cassandra.connect()
+    const client: CassandraClient = {
+      ...real,
+      execute: async (statement) => {
+        const isPart = statement.cql.startsWith('INSERT') && statement.writeTime !== undefined
+        if (isPart && statement.values.includes(2)) late.push(statement)
+        return isPart && statement.values.includes(2) ? [] : real.execute(statement)
+      },
+    }
+    const writer = openCassandraStore({ ...LOCATION, prefix: '' }, client, {
+      clock: { ...ahead, now: () => ahead.now() + 3_600_000 },
+      rng: realRng,
+    })
+    await writer.put('a', new Uint8Array(4 * PART_BYTES))
+    await open(cassandra).delete('a')
+    for (const statement of late) await real.execute(statement)
+    expect([late.length, cassandra.rows.size]).toEqual([1, 0])
+  })
+
+  test('parts of a file fill partitions of 64 MiB', async () => {
+    const cassandra = new VirtualStoreCassandra()
+    const store = open(cassandra)
+    const bytes = new Uint8Array(129 * PART_BYTES)
+    await store.put('large', bytes)
+    const places = [...cassandra.rows.values()]
+      .map(({ key }) => String(key[0]))
+      .filter((place) => !/^head|^mark/.test(place))
+    expect(places.filter((place) => place.endsWith(' 0'))).toHaveLength(128)
+    expect(places.filter((place) => place.endsWith(' 1'))).toHaveLength(1)
+    expect(await store.get('large')).toHaveLength(bytes.length)
+    await store.delete('large')
+    expect(cassandra.rows.size).toBe(0)
+  })
+
+  test('reading makes no table, and finds nothing; the first write makes it', async () => {
+    const cassandra = new VirtualStoreCassandra()
+    const store = open(cassandra)
+    expect([await store.list(''), await store.get('a'), await store.unfinished('')]).toEqual([[], undefined, []])
+    expect(cassandra.table).toBe('absent')
+    await store.put('a', text('x'))
+    expect(cassandra.table).toEqual(storeTable())
+    expect(await store.list('')).toEqual(['a'])
+  })
+
+  test('a keyspace that is not there is reported with the statement that makes it, and none is made', async () => {
+    const cassandra = new VirtualStoreCassandra()
+    cassandra.table = undefined
+    for (const call of [open(cassandra).list(''), open(cassandra).put('a', text('x'))])
+      await expect(call).rejects.toMatchObject({
+        code: 'STORE_UNAVAILABLE',
+        hint: expect.stringContaining('CREATE KEYSPACE "streams" WITH replication') as string,
+        cause: { code: 'STORE_KEYSPACE_UNKNOWN' },
+      })
+    expect(cassandra.statements.filter(({ cql }) => cql.startsWith('CREATE'))).toEqual([])
+  })
+
+  test('a table that may not be made is reported with the statement to run', async () => {
+    const cassandra = new VirtualStoreCassandra()
+    cassandra.forbids = 'no CREATE on streams'
+    await expect(open(cassandra).put('a', text('x'))).rejects.toMatchObject({
+      code: 'STORE_UNAVAILABLE',
+      hint: expect.stringMatching(/^Run: CREATE TABLE IF NOT EXISTS "streams"."state" \(place text, /) as string,
+    })
+  })
+
+  test.each([
+    [{ columns: storeTable().columns.slice(1) }, 'has no column place'],
+    [
+      { columns: storeTable().columns.map((column) => ({ ...column, type: { kind: 'text' } as const })) },
+      'has part as text',
+    ],
+    [{ clusteringKey: ['path'] }, 'has the primary key (place, path)'],
+  ])('a table of another shape is refused: %#', async (change, words) => {
+    const cassandra = new VirtualStoreCassandra()
+    cassandra.table = { ...storeTable(), ...change }
+    await expect(open(cassandra).list('')).rejects.toMatchObject({
+      cause: { code: 'STORE_TABLE_UNFIT', message: expect.stringContaining(words) as string },
+    })
+  })
+
+  test('a table that somebody drops is made again by the next write', async () => {
+    const cassandra = new VirtualStoreCassandra()
+    const store = open(cassandra)
+    await store.put('a', text('x'))
+    cassandra.table = 'absent'
+    cassandra.rows.clear()
+    await expect(store.put('a', text('y'))).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
+    await store.put('a', text('z'))
+    expect(Buffer.from((await store.get('a')) ?? []).toString()).toBe('z')
+  })
+
+  test.each([
+    ['a head that is none', { state: 'x', bytes: text('none') }, 'get'],
+    ['a head without bytes', { state: 'x', bytes: null }, 'get'],
+    ['a mark that is none', { state: 'written', bytes: text('{"parts":1e9,"writeTime":"1"}') }, 'delete'],
+    ['a mark without a time', { state: 'written', bytes: text('{"parts":1}') }, 'delete'],
+  ] as const)('%s is refused', async (_what, row, act) => {
+    const cassandra = new VirtualStoreCassandra()
+    const store = open(cassandra)
+    await store.put('a', new Uint8Array(PART_BYTES))
+    for (const stored of cassandra.rows.values())
+      for (const [name, cell] of Object.entries(row)) stored.cells.set(name, cell)
+    await expect(store[act]('a')).rejects.toMatchObject({ cause: { code: 'STORE_OBJECT_UNREADABLE' } })
+  })
+
+  test('a server that lists the same page again and again is refused', async () => {
+    const cassandra = new VirtualStoreCassandra()
+    cassandra.table = storeTable()
+    const real = cassandra.connect()
+    const page = Array.from({ length: 1000 }, () => ({ path: 'a', generation: '' }))
+    const client: CassandraClient = { ...real, execute: async () => page }
+    const { clock } = jumpingPorts()
+    const store = openCassandraStore({ ...LOCATION, prefix: '' }, client, { clock, rng: realRng })
+    await expect(store.list('')).rejects.toMatchObject({ cause: { code: 'STORE_LIST_UNORDERED' } })
+  })
+})
