@@ -37,25 +37,28 @@ export async function expectExactThroughKills(
   const first = startMillrace('run', file)
   await waitFor('a first checkpoint', PATIENCE_MS, async () => (await manifests()).length > 0, first.stderr)
   await killRun(first)
+  const before = new Set(await manifests())
   const second = startMillrace('run', file, '--resume', runIdOf(first))
   // on a slow machine the job may end before all of them have been killed
   let isOver = false
   const ended = second.ended.finally(() => {
     isOver = true
   })
+  const checkpointBeyond = (known: ReadonlySet<string>): Promise<void> =>
+    waitFor(
+      'a later checkpoint',
+      PATIENCE_MS,
+      async () => isOver || (await manifests().catch(whileAway)).some((path) => !known.has(path)),
+      second.stderr,
+    )
+  // a run that begins needs its store
+  await checkpointBeyond(before)
   for (const server of servers) {
     const known = new Set(await manifests())
-    const laterCheckpoint = (): Promise<void> =>
-      waitFor(
-        'a later checkpoint',
-        PATIENCE_MS,
-        async () => isOver || (await manifests().catch(whileAway)).some((path) => !known.has(path)),
-        second.stderr,
-      )
     await server.stop()
-    if (server.isReplicated) await laterCheckpoint()
+    if (server.isReplicated) await checkpointBeyond(known)
     await server.start()
-    if (!server.isReplicated) await laterCheckpoint()
+    if (!server.isReplicated) await checkpointBeyond(known)
   }
   const { code, stderr } = await ended
   expect(code, stderr).toBe(0)

@@ -63,7 +63,7 @@ export class StoreTable {
 
   async #execute(doing: string, statement: Statement): Promise<readonly CassandraRow[]> {
     try {
-      return await this.#patiently(doing, () => this.#client.execute(statement))
+      return await this.#patiently(doing, () => this.#client.execute(statement).catch(asNotYetThere))
     } catch (error) {
       // somebody may have dropped the table
       if (error instanceof MillraceError && MAY_BE_GONE.has(error.code)) this.#isThere = undefined
@@ -130,8 +130,26 @@ export class StoreTable {
   }
 }
 
-const MAY_BE_GONE: ReadonlySet<string> = new Set([TABLE_CHANGED, REFUSED])
+const MAY_BE_GONE: ReadonlySet<string> = new Set([TABLE_CHANGED, REFUSED, 'CASSANDRA_UNAVAILABLE'])
 const ABSENT = 'STORE_TABLE_ABSENT'
+
+/**
+ * A table that has just been made is listed before every node, or the one that lists it, takes statements of it. Cassandra
+ * says so in words only (`table jobs does not exist`, `unconfigured table jobs`).
+ */
+function asNotYetThere(error: unknown): never {
+  if (
+    error instanceof MillraceError &&
+    error.code === REFUSED &&
+    /table \w+ does not exist|unconfigured table/.test(error.message)
+  )
+    throw new MillraceError('CASSANDRA_UNAVAILABLE', error.message, {
+      domain: 'dependency',
+      retriable: true,
+      cause: error,
+    })
+  throw error
+}
 
 /** A table that is not there is no reason to be patient. */
 function asAbsent(error: unknown): never {

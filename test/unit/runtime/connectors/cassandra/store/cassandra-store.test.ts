@@ -192,6 +192,22 @@ describe('a store in Cassandra', () => {
     })
   })
 
+  test('a table that is listed before the node takes statements of it is waited for', async () => {
+    const cassandra = new VirtualStoreCassandra()
+    cassandra.table = storeTable()
+    let refusals = 3
+    const store = open(cassandra, '', (act) => {
+      if (refusals-- <= 0) return act()
+      return Promise.reject(
+        new MillraceError('CASSANDRA_REFUSED', 'the Cassandra at node:9042: table state does not exist', {
+          domain: 'user',
+        }),
+      )
+    })
+    expect(await store.list('')).toEqual([])
+    expect(refusals).toBeLessThan(0)
+  })
+
   test('a table that somebody drops is made again by the next write', async () => {
     const cassandra = new VirtualStoreCassandra()
     const store = open(cassandra)
