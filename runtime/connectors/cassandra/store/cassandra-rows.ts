@@ -135,8 +135,7 @@ export class CassandraRows implements ObjectRows {
   async deleteGeneration(of: Generation): Promise<void> {
     const mark = await this.#mark(of)
     if (mark === undefined) return
-    const partitions = Array.from({ length: Math.ceil(mark.parts / PARTS_A_PARTITION) }, (_, n) => n)
-    await inLanes(LANES, partitions.values(), async (partition) => {
+    await inLanes(LANES, partitionsOf(mark.parts).values(), async (partition) => {
       await this.#table.write(`deleting ${of.path}`, {
         cql: `DELETE FROM ${this.#table.name} WHERE place = ?`,
         ...bound(['place', placeOfPart(of.name, partition * PARTS_A_PARTITION)]),
@@ -154,10 +153,23 @@ export class CassandraRows implements ObjectRows {
     return this.#setState(of, 'written')
   }
 
-  /** Parts are deleted before their mark is, and after it was condemned. */
-  async isKept(of: Generation): Promise<boolean> {
+  /**
+   * Parts are deleted after their mark was condemned. They are looked for all the same: a mark whose first writing was
+   * answered to nobody may have been condemned and deleted with its parts before it was written again.
+   */
+  async isKept(of: Generation, count: number): Promise<boolean> {
     const mark = await this.#mark(of)
-    return mark !== undefined && !mark.isCondemned
+    if (mark === undefined || mark.isCondemned) return false
+    let found = 0
+    await inLanes(LANES, partitionsOf(count).values(), async (partition) => {
+      const rows = await this.#table.read(`reading ${of.path}`, {
+        cql: `SELECT part FROM ${this.#table.name} WHERE place = ?`,
+        ...bound(['place', placeOfPart(of.name, partition * PARTS_A_PARTITION)]),
+        reads: [COLUMNS.part],
+      })
+      found += rows.length
+    })
+    return found === count
   }
 
   /** A generation that has no mark has no parts either. */
@@ -244,6 +256,10 @@ const ONE_ROW = 'place = ? AND path = ? AND generation = ? AND part = ?'
 
 function placeOf(listed: Listed, path: string): string {
   return `${listed} ${BUCKETS[hashOf(path) % BUCKETS.length] ?? ''}`
+}
+
+function partitionsOf(parts: number): readonly number[] {
+  return Array.from({ length: Math.ceil(parts / PARTS_A_PARTITION) }, (_, partition) => partition)
 }
 
 function placeOfPart(generation: string, part: number): string {

@@ -133,7 +133,10 @@ export class VirtualStoreCassandra {
           compareKeys(key.slice(1), [path ?? '', generation ?? '', part ?? 0]) > 0 &&
           (end === undefined || compareCells(key[1] ?? '', end) < 0)
         )
-      return key[1] === path && (!cql.includes('generation = ?') || (key[2] === generation && key[3] === part))
+      return (
+        !cql.includes('path = ?') ||
+        (key[1] === path && (!cql.includes('generation = ?') || (key[2] === generation && key[3] === part)))
+      )
     }
     return inPlace
       .filter(isWanted)

@@ -423,6 +423,12 @@ const BAD: [what: string, yaml: string, code: string, path: string][] = [
     'spec.checkpoints.store',
   ],
   [
+    'a store in Cassandra without a table',
+    `checkpoints: { store: "cassandra://node:9042/streams" }\n${around('filter: v > 1')}`,
+    'STORE_URL_INVALID',
+    'spec.checkpoints.store',
+  ],
+  [
     'a store in S3 with a password',
     `checkpoints: { store: "s3://me:secret@bucket/jobs" }\n${around('filter: v > 1')}`,
     'OBJECTS_URL_INVALID',

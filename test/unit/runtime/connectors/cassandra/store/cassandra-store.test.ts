@@ -125,10 +125,29 @@ describe('a store in Cassandra', () => {
       clock: { ...ahead, now: () => ahead.now() + 3_600_000 },
       rng: realRng,
     })
-    await writer.put('a', new Uint8Array(4 * PART_BYTES))
-    await open(cassandra).delete('a')
+    await expect(writer.put('a', new Uint8Array(4 * PART_BYTES))).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
+    for (const path of await open(cassandra).unfinished('')) await open(cassandra).delete(path)
     for (const statement of late) await real.execute(statement)
     expect([late.length, cassandra.rows.size]).toEqual([1, 0])
+  })
+
+  test('a put whose parts are swept while the answer about their mark is lost fails, and leaves no file', async () => {
+    const cassandra = new VirtualStoreCassandra()
+    const sweeper = open(cassandra)
+    await sweeper.put('b', text('other'))
+    let swept: string[] | undefined
+    const writer = open(cassandra, '', async (act) => {
+      const result = await act()
+      if (swept !== undefined || cassandra.statements.at(-1)?.values[0] !== 'written') return result
+      swept = await sweeper.unfinished('')
+      for (const path of swept) await sweeper.delete(path)
+      throw lost('the answer is lost')
+    })
+    await expect(writer.put('a', new Uint8Array(PART_BYTES))).rejects.toMatchObject({
+      cause: { code: 'STORE_WRITE_SWEPT' },
+    })
+    expect(swept).toHaveLength(1)
+    expect(await sweeper.list('')).toEqual(['b'])
   })
 
   test('parts of a file fill partitions of 64 MiB', async () => {
