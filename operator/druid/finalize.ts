@@ -47,8 +47,9 @@ export async function finalize(
   const notes = outcome.kind === 'done' ? outcome.notes : [leftBehind(outcome.what)]
   const isTold = (await tellLast(parts, resource, notes)) === 'written' && !hasUntold(resource)
   if (!isTold && leftMs > -TELLING_PATIENCE_MS) return { requeueAfterMs: TELL_AGAIN_MS }
+  const released = await release(parts, resource)
   deletions.forget(uid)
-  return release(parts, resource)
+  return released
 }
 
 function leftBehind(what: string): EventNote {

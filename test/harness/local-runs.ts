@@ -11,13 +11,19 @@ export class LocalRuns {
     this.#dir = dir
   }
 
-  /** Writes a job: the path of its file. */
-  fileOf(graph: readonly object[], replicas = 1): string {
+  /** Writes a job, and its modules by their names: the path of its file. */
+  fileOf(graph: readonly object[], replicas = 1, modules: Readonly<Record<string, string>> = {}): string {
     const name = `job-${++this.#jobs}`
     const folder = join(this.#dir, name)
     mkdirSync(folder)
     const file = join(folder, 'job.yaml')
-    const spec = { replicas, checkpoints: { interval: '200ms', store: join(folder, 'store') }, graph }
+    for (const [module, code] of Object.entries(modules)) writeFileSync(join(folder, `${module}.mjs`), code)
+    const spec = {
+      replicas,
+      checkpoints: { interval: '200ms', store: join(folder, 'store') },
+      modules: Object.fromEntries(Object.keys(modules).map((module) => [module, { path: `./${module}.mjs` }])),
+      graph,
+    }
     writeFileSync(
       file,
       JSON.stringify({ apiVersion: 'millrace.dev/v1alpha1', kind: 'StreamJob', metadata: { name }, spec }),
@@ -26,8 +32,8 @@ export class LocalRuns {
   }
 
   /** Runs a job in one process, to its end. */
-  run(graph: readonly object[]): Promise<Ended> {
-    return startMillrace('run', this.fileOf(graph), '--in-process').ended
+  run(graph: readonly object[], modules: Readonly<Record<string, string>> = {}): Promise<Ended> {
+    return startMillrace('run', this.fileOf(graph, 1, modules), '--in-process').ended
   }
 }
 

@@ -12,6 +12,7 @@ import { runSpark, sparkBedMissing } from '../harness/beds/spark-bed.ts'
 import { deltaSinkContext, unnamedFiles } from '../harness/delta-table.ts'
 import { schemaOf } from '../harness/formats.ts'
 import { startFolderJob } from '../harness/folder-job.ts'
+import { LocalRuns } from '../harness/local-runs.ts'
 import { JobFolder } from '../harness/job-folder.ts'
 import { until } from '../harness/until.ts'
 
@@ -136,6 +137,50 @@ describe.skipIf(pythonBedMissing() !== undefined)('a Delta table whose rows Mill
     expect(new Set(ours.map(({ name }) => name)).size).toBe(1)
     expect(ours[0]?.['name']).toMatch(/^[01] 40$/)
     expect(rows.filter(({ id }) => Number(id) >= 1000)).toHaveLength(30)
+  })
+
+  test('has what the state of a function has, when its changes are mirrored', async () => {
+    const runs = new LocalRuns(folder)
+    const table = join(folder, 'table')
+    const sales = Array.from({ length: 300 }, (_, n) => ({ shop: n % 7, item: n % 3, amount: (n * 31) % 11 }))
+    const left = new Map<string, number>()
+    for (const { shop, item, amount } of sales) {
+      if (amount === 0) left.delete(`${shop} ${item}`)
+      else left.set(`${shop} ${item}`, amount)
+    }
+    const functions = `export function stock({ item, amount }, { state }) {
+      if (amount === 0) state.stock.delete(item)
+      else state.stock.set(item, { amount })
+    }`
+    const { code, stderr } = await runs.run(
+      [
+        { id: 'sales', source: { values: sales }, schema: { shop: 'long', item: 'long', amount: 'long' } },
+        {
+          id: 'shops',
+          from: 'sales',
+          keyBy: 'shop',
+          process: {
+            module: 'own',
+            function: 'stock',
+            output: { shop: 'long' },
+            state: { stock: { map: { amount: 'long' }, key: { item: 'long' } } },
+            stateMirror: ['stock'],
+          },
+        },
+        { id: 'none', from: 'shops', sink: 'console' },
+        {
+          id: 'mirror',
+          from: 'shops.stock',
+          sink: { delta: { path: table, mode: 'upsert', key: ['shop', 'item'], tombstone: 'deleted' } },
+        },
+      ],
+      { own: functions },
+    )
+    expect(code, stderr).toBe(0)
+    const { rows } = await readByDeltaRs(table)
+    const found = rows.map(({ shop, item, amount }) => [`${String(shop)} ${String(item)}`, Number(amount)] as const)
+    expect(new Map(found)).toEqual(left)
+    expect(found).toHaveLength(left.size)
   })
 
   test(`when all workers are killed ${KILLS} times before a commit is seen, and the job is rescaled, delta-rs reads the last total of each key`, async () => {

@@ -93,7 +93,7 @@ describe.skipIf(why !== undefined)(`state in a real Kudu${why === undefined ? ''
     const input = join(dir, 'sales.jsonl')
     if (!existsSync(input))
       writeFileSync(input, Array.from({ length: SALES }, (_, n) => `${JSON.stringify(sale(n))}\n`).join(''))
-    const file = runs.fileOf(
+    return runs.fileOf(
       [
         {
           id: 'sales',
@@ -122,14 +122,8 @@ describe.skipIf(why !== undefined)(`state in a real Kudu${why === undefined ? ''
         { id: 'stock', from: 'shops.stock', sink: table(stock) },
       ],
       replicas,
+      { own: FUNCTIONS },
     )
-    writeFileSync(join(file, '..', 'functions.mjs'), FUNCTIONS)
-    const written = JSON.parse(readFileSync(file, 'utf8')) as { spec: object }
-    writeFileSync(
-      file,
-      JSON.stringify({ ...written, spec: { ...written.spec, modules: { own: { path: './functions.mjs' } } } }),
-    )
-    return file
   }
 
   test(

@@ -49,7 +49,7 @@ export const KNOWN: readonly Known[] = [
     story: /^rollback over two edits$/,
     mishap: /^the operator dies (before|after)$/,
     call: /./,
-    what: /^objects: lost \[\], more \["StreamSavepoint counts-T-1-1"\]$|^status: attempt 3 instead of 4|^events: lost \["Normal UpgradeCompleted: Attempt 4 runs\."\], more \["Normal UpgradeCompleted: Attempt 3 runs\.","Normal UpgradeStarted|^attempts: 3 instead of 4$|^savepoints: lost \[\], more \["jobuid1-g3-upgrade-T-1"\]$/,
+    what: /^objects: lost \[\], more \["StreamSavepoint counts-T-1-1"\]$|^status: attempt 3 instead of 4, checkpoint attempt 3 instead of 4, path "checkpoints\/3-7\/manifest\.json" instead of "checkpoints\/4-7\/manifest\.json"$|^events: lost \["Normal UpgradeCompleted: Attempt 4 runs\."\], more \["Normal UpgradeCompleted: Attempt 3 runs\.","Normal UpgradeStarted|^attempts: 3 instead of 4$|^savepoints: lost \[\], more \["jobuid1-g3-upgrade-T-1"\]$/,
     why: 'the second edit comes when seven pods are there, as they also are while the operator is away in the midst of making those of the first: the job goes to the second edit without an attempt of the first',
   },
   {

@@ -20,8 +20,6 @@ import { GuardedLogin } from './guarded-login.ts'
 const CONNECT_TIMEOUT_MS = 5_000
 const ANSWER_TIMEOUT_MS = 10_000
 const RECONNECT_MS = 1_000
-/** From a call, with its connecting, to its end: far beyond what the driver's own limits come to. */
-const MOST_SILENCE_MS = 45_000
 /** Then connections that need not hold the process are closed. */
 const IDLE_MS = 60_000
 
@@ -59,35 +57,10 @@ class RealCassandraClient implements CassandraClient {
     clearTimeout(this.#idleTimer)
     const connected = this.#connected()
     try {
-      return await this.#answered(connected.then(call))
+      return await call(await connected)
     } finally {
       this.#calls--
       if (this.#options.idleConnections === 'let it end' && this.#calls === 0) this.#rest(connected)
-    }
-  }
-
-  /** A call that the driver never ended would hold a checkpoint, or a row, for ever. */
-  async #answered<T>(answer: Promise<T>): Promise<T> {
-    let timer: NodeJS.Timeout | undefined
-    const silence = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        // the next call connects anew
-        const silent = this.#client
-        this.#client = undefined
-        silent?.then((client) => client.shutdown()).catch(() => undefined)
-        reject(
-          new MillraceError(
-            'CASSANDRA_UNREACHABLE',
-            `the Cassandra at ${this.#hosts} has not answered for ${MOST_SILENCE_MS / 1000} s`,
-            { domain: 'dependency', retriable: true },
-          ),
-        )
-      }, MOST_SILENCE_MS)
-    })
-    try {
-      return await Promise.race([answer, silence])
-    } finally {
-      clearTimeout(timer)
     }
   }
 
