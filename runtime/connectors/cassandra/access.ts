@@ -73,7 +73,7 @@ export class CassandraAccess {
   }
 }
 
-/** Which errors of a cluster pass. */
+/** Tells errors that pass by themselves from others. */
 export const RETRIES = {
   isRetriable: (error: unknown): boolean => error instanceof MillraceError && error.retriable,
   describe: (what: string, error: unknown): MillraceError =>

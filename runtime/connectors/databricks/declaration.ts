@@ -82,7 +82,7 @@ export const sourceOptions = new OptionSet(
     ...CONNECTION,
     filter: {
       type: text,
-      doc: "A condition in the SQL of Databricks, as in `country = 'NO'`: rows for which it is not true are not read. Of an update, both rows are judged by themselves.",
+      doc: "A condition in the SQL of Databricks, as in `country = 'NO'`: rows for which it is not true are not read. The old and the new row of an update are judged separately.",
     },
     version: {
       type: count(),

@@ -15,7 +15,7 @@ export interface FeedPosition {
   readonly unit: FeedUnit
   /** How many rows of the unit were read. */
   readonly skip: number
-  /** Which rows in which form are asked for: `skip` counts those. */
+  /** Names the query that is asked; `skip` counts its rows. */
   readonly query: string
 }
 

@@ -13,7 +13,7 @@ export interface FeedQueryOptions {
   /** The fields that are columns of the table. */
   readonly schema: Schema
   readonly filter: string | undefined
-  /** Of the changes, insertions only. */
+  /** Whether only insertions are read of the changes. */
   readonly insertsOnly: boolean
 }
 

@@ -38,7 +38,7 @@ export interface ObjectRows {
 
   /** `generations` finds them from the first part on, also when the call rejects or its process ends. */
   writeParts(of: Generation, parts: readonly Uint8Array[]): Promise<void>
-  /** Those that are there, in any order. */
+  /** The parts that are there, in any order. */
   parts(of: Generation, count: number): Promise<readonly Part[]>
   /** Generations that have rows, whether or not a head names them. */
   generations(prefix: string): Promise<readonly Generation[]>
