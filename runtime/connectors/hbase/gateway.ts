@@ -2,6 +2,7 @@ import type { SystemReports } from '../system-reports.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { HttpAnswer, OutgoingRequest } from '../../ports/http-client.ts'
 import type { Ports } from '../../ports/ports.ts'
+import { CallSlots } from '../kit/call-slots.ts'
 import { retrying, type RetryEnvironment, type RetryPolicy } from '../kit/retry.ts'
 import { callService, type ServiceCall } from '../kit/service-call.ts'
 import { TroubleReporter } from '../kit/trouble-reporter.ts'
@@ -19,6 +20,11 @@ import { familyUnknown, noGateway, refusalOf, UNAVAILABLE } from './refusal.ts'
 
 /** Then the subtask fails, or the call by its own time limit. */
 const PATIENCE_MS = 600_000
+/**
+ * A gateway has 100 threads (hbase.rest.threads.max), and beyond as many connections it answers no more, or cuts requests
+ * in two.
+ */
+const MOST_CALLS = 32
 /** All that the gateway says when none of the rows is there. */
 const NO_ROWS = 'No rows found.'
 
@@ -42,6 +48,7 @@ export class HbaseGateway {
   readonly #closing = new AbortController()
   readonly #environment: RetryEnvironment
   readonly #patienceMs: number
+  readonly #slots = new CallSlots(MOST_CALLS)
   #asked = 0
 
   constructor(
@@ -124,6 +131,8 @@ export class HbaseGateway {
     const request = { method: 'GET', path: `*?${query.toString()}` } as const
     return this.#retrying(`listing rows of ${this.#table}`, async (doing) => {
       const { url, answer } = await this.#send(request)
+      // the gateway does not say why it cannot read; its schema does
+      if (answer.status >= 500) await this.#families([familyOf(column)])
       if (answer.status !== 200) throw refusalOf(url, doing, answer)
       const found = readCellSet(answer.body)
       if (found === undefined) throw noGateway(url, answer.status)
@@ -177,13 +186,15 @@ export class HbaseGateway {
 
   async #send({ method, path, body }: Request): Promise<{ url: string; answer: HttpAnswer }> {
     const url = this.#urls[this.#asked % this.#urls.length] ?? ''
-    const answer = await callService(this.#ports, this.#call, {
-      method,
-      url: `${url}/${encodeURIComponent(this.#table)}/${path}`,
-      headers: body === undefined ? {} : { 'content-type': 'application/json' },
-      ...(body === undefined ? {} : { body }),
-      signal: this.#environment.signal,
-    })
+    const answer = await this.#slots.take(() =>
+      callService(this.#ports, this.#call, {
+        method,
+        url: `${url}/${encodeURIComponent(this.#table)}/${path}`,
+        headers: body === undefined ? {} : { 'content-type': 'application/json' },
+        ...(body === undefined ? {} : { body }),
+        signal: this.#environment.signal,
+      }),
+    )
     return { url, answer }
   }
 

@@ -17,7 +17,7 @@ const PARTS_A_PARTITION = 128
 /** Messages under way side by side: 4 MiB. */
 const LANES = 8
 /** Keys of a page of a listing. */
-const PAGE = 1000
+const PAGE = 100
 /** Nothing comes before it. */
 const FIRST_PART = -1
 const NOTHING = new Uint8Array()

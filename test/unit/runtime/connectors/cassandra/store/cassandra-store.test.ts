@@ -34,7 +34,7 @@ describe('a store in Cassandra in memory', () => {
     lost,
     inlineBytes: 16_000,
     partBytes: PART_BYTES,
-    listed: 3000,
+    listed: 10_000,
   })
 })
 
@@ -256,7 +256,7 @@ describe('a store in Cassandra', () => {
     const cassandra = new VirtualStoreCassandra()
     cassandra.table = storeTable()
     const real = cassandra.connect()
-    const page = Array.from({ length: 1000 }, () => ({ path: 'a', generation: '' }))
+    const page = Array.from({ length: 100 }, () => ({ path: 'a', generation: '' }))
     const client: CassandraClient = { ...real, execute: async () => page }
     const { clock } = jumpingPorts()
     const store = openCassandraStore({ ...LOCATION, prefix: '' }, client, { clock, rng: realRng })

@@ -45,7 +45,7 @@ describe('a store in HBase in memory', () => {
     lost,
     inlineBytes: 16_000,
     partBytes: PART_BYTES,
-    listed: 3000,
+    listed: 1500,
   })
 })
 
