@@ -85,9 +85,8 @@ export class HbaseRows implements ObjectRows {
 
   putHead(path: string, head: HeadRow): Promise<void> {
     return this.#patiently(`writing ${path}`, async () => {
+      // that of this very call when an earlier try has done it
       const before = await this.#generationIn(path)
-      // an earlier try has done it
-      if (before === head.generation) return
       if (!(await this.#checkAndPutHead(path, head, before))) throw replaced(path)
       if ((await this.#generationIn(path)) === undefined) throw hidden(path)
     })

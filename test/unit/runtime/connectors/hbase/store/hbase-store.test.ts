@@ -144,7 +144,6 @@ describe('a store in HBase', () => {
     const { clock } = jumpingPorts()
     const ahead = { ...clock, now: () => clock.now() + 3_600_000 }
     const late: OutgoingRequest[] = []
-    const writer = open(hbase, '', async (act) => act(), ahead)
     const delayed: HttpClient = {
       send: async (request) => {
         if (!request.url.endsWith('/rows')) return hbase.send(request)
@@ -155,7 +154,7 @@ describe('a store in HBase', () => {
     await expect(
       open(delayed, '', (act) => act(), ahead).put('a', new Uint8Array(9 * PART_BYTES)),
     ).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
-    for (const path of await writer.unfinished('')) await writer.delete(path)
+    for (const path of await open(hbase).unfinished('')) await open(hbase).delete(path)
     for (const request of late) await hbase.send(request)
     expect([late.length, hbase.rows().size]).toEqual([3, 0])
   })
