@@ -6,9 +6,11 @@ import type { Clock } from '../../../../../../runtime/ports/clock.ts'
 import type { HttpAnswer, HttpClient, OutgoingRequest } from '../../../../../../runtime/ports/http-client.ts'
 import { realRng } from '../../../../../../runtime/ports/real/rng.ts'
 import type { Store } from '../../../../../../runtime/ports/store.ts'
+import { mulberry } from '../../../../../../sim/seeded-random.ts'
 import { jumpingPorts } from '../../../../../harness/kafka/jumping-clock.ts'
-import { rowStoreSuite, type Through } from '../../../../../harness/row-store-suite.ts'
+import { expectOneCreator, rowStoreSuite, type Through } from '../../../../../harness/row-store-suite.ts'
 
+const MISHAPS: readonly Mishap[] = ['refused', 'unheard', 'late']
 const PART_BYTES = 512 * 1024
 const text = (value: string): Uint8Array => new TextEncoder().encode(value)
 const textAt = async (store: Store, path: string): Promise<string> =>
@@ -50,6 +52,19 @@ describe('a store in HBase in memory', () => {
 })
 
 describe('a store in HBase', () => {
+  test('under faults of any write a file has one creator, who knows it, and whose bytes are whole', async () => {
+    for (let seed = 0; seed < 150; seed++) {
+      const hbase = table()
+      const draw = mulberry(seed)
+      for (let n = 0; n < 60; n++)
+        hbase.mishaps.push(draw() < 0.4 ? MISHAPS[Math.floor(draw() * MISHAPS.length)] : undefined)
+      const arrive = (): void => {
+        hbase.arrive()
+      }
+      await expectOneCreator((folder) => open(hbase, folder), { folder: `${seed}/`, large: 20_000, arrive })
+    }
+  })
+
   test.each<Mishap>(['refused', 'unheard', 'late'])(
     'when the write of a head ends %s, it is created once, and its caller knows it',
     async (mishap) => {
