@@ -3,10 +3,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe } from 'vitest'
 import { type HdfsBed, hdfsBedMissing, startHdfs } from '../harness/beds/hdfs-bed.ts'
+import { waitFor } from '../harness/beds/wait-for.ts'
 import { findProgram, runCommand } from '../harness/beds/run-command.ts'
 import { objectFilesSuite, type FilesServer } from '../harness/object-files-suite.ts'
 
 const why = hdfsBedMissing() ?? (findProgram('curl') === undefined ? 'no curl, the other client' : undefined)
+const PATIENCE_MS = 60_000
 const LONG_MS = 300_000
 
 interface Listed {
@@ -33,7 +35,18 @@ describe.skipIf(why !== undefined)(`files in HDFS${why === undefined ? '' : ` (l
       const from = join(dir, 'input')
       writeFileSync(from, text)
       const rename = `op=RENAME&destination=/input/${path}`
-      await byCurl(['-L', '-X', 'PUT', '-T', from, urlOf('/staging', 'op=CREATE&overwrite=true')])
+      const upload = ['-L', '-X', 'PUT', '-T', from, urlOf('/staging', 'op=CREATE&overwrite=true')]
+      // a NameNode gives no file to a DataNode that it holds for overloaded
+      let refusal = ''
+      const isUploaded = (): Promise<boolean> =>
+        byCurl(upload).then(
+          () => true,
+          (error: unknown) => {
+            refusal = String(error)
+            return false
+          },
+        )
+      await waitFor('the input is in HDFS', PATIENCE_MS, isUploaded, () => refusal)
       await byCurl(['-X', 'PUT', urlOf(`/input/${path.replace(/\/[^/]*$/, '')}`, 'op=MKDIRS')])
       await byCurl(['-X', 'PUT', urlOf('/staging', rename)])
     },
