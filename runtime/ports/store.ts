@@ -1,5 +1,5 @@
 /** The kinds of stores, as their URLs begin. `real/open-store.ts` opens each. */
-export const STORE_SCHEMES = ['file', 's3', 'hdfs', 'kudu', 'cassandra'] as const
+export const STORE_SCHEMES = ['file', 's3', 'hdfs', 'kudu', 'cassandra', 'hbase'] as const
 export type StoreScheme = (typeof STORE_SCHEMES)[number]
 
 /** The scheme of a store's URL; a plain path is a folder, as `file:` is. */

@@ -181,6 +181,53 @@ export function rowStoreSuite(bed: RowStoreBed): void {
   )
 }
 
+/**
+ * Has several callers create and replace files under faults, and expects one creator of each, whose bytes are whole.
+ * `arrive` brings what was given up and is still on its way.
+ */
+export async function expectOneCreator(
+  open: (folder: string) => Store,
+  { folder, large, arrive }: { folder: string; large: number; arrive: () => void },
+): Promise<void> {
+  for (const size of [10, large]) {
+    const path = `of-${size}`
+    const results = await Promise.all(
+      Array.from({ length: 6 }, (_, n) =>
+        open(folder)
+          .createIfAbsent(path, Buffer.alloc(size, String(n)))
+          .catch((error: unknown) => {
+            if (error instanceof MillraceError && error.code === 'STORE_UNAVAILABLE') return 'unknown'
+            throw error
+          }),
+      ),
+    )
+    arrive()
+    const creators = results.flatMap((result, n) => (result === 'created' ? [n] : []))
+    expect(creators.length).toBeLessThanOrEqual(1)
+    const found = await settled(() => open(folder).get(path))
+    const by = found === undefined ? undefined : Number(String.fromCharCode(found[0] ?? 0))
+    if (found !== undefined) expect(Buffer.compare(found, Buffer.alloc(size, String(by)))).toBe(0)
+    if (creators.length === 1) expect(by).toBe(creators[0])
+    if (by !== undefined) expect(results[by]).not.toBe('exists')
+    for (const left of await settled(() => open(folder).unfinished(''))) await settled(() => open(folder).delete(left))
+    arrive()
+    expect(
+      Buffer.compare((await settled(() => open(folder).get(path))) ?? Buffer.alloc(0), found ?? Buffer.alloc(0)),
+    ).toBe(0)
+  }
+}
+
+/** The result once the store serves. */
+async function settled<T>(act: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await act()
+    } catch (error) {
+      if (!(error instanceof MillraceError) || error.code !== 'STORE_UNAVAILABLE') throw error
+    }
+  }
+}
+
 /** Ends after so many calls as a process does that is killed: before a call, or before its answer comes. */
 function mortal(calls: number, dies: 'before' | 'after'): { through: Through; isDead: () => boolean } {
   const dead = new MillraceError('DEAD', 'the process was killed', { domain: 'bug' })

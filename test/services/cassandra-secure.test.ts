@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { Client } from 'cassandra-driver'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Certificate, makeCertificate } from '../../embedded/credentials.ts'
+import { openAnyStore } from '../../runtime/builtin-stores.ts'
 import { type CassandraBed, cassandraBedMissing, startCassandra } from '../harness/beds/cassandra-bed.ts'
 import { waitFor } from '../harness/beds/wait-for.ts'
 import { LocalRuns } from '../harness/local-runs.ts'
@@ -97,6 +98,28 @@ describe.skipIf(why !== undefined)(
         ])
         expect(found.code, found.stderr).toBe(0)
         expect(found.stdout.trim()).toBe('{"id":1,"amount":7}')
+      },
+      LONG_MS,
+    )
+
+    test(
+      'checkpoints are kept over TLS, with the certificate and the password of the job',
+      async () => {
+        const query = new URLSearchParams({ user: 'cassandra', passwordFile: join(dir, 'password'), tls: 'true' })
+        for (const [name, file] of Object.entries({
+          caFile: 'authority.pem',
+          certificateFile: 'authority.pem',
+          keyFile: 'key.pem',
+        }))
+          query.set(name, join(dir, file))
+        const url = `cassandra://${cassandra.address}/shop/state?${query.toString()}`
+        const store = openAnyStore(url)
+        expect(await store.list('')).toEqual([])
+        expect(await store.createIfAbsent('a', Buffer.alloc(600_000, 'a'))).toBe('created')
+        expect(await openAnyStore(url).get('a')).toHaveLength(600_000)
+        await expect(openAnyStore(url.replace('user=cassandra', 'user=nobody')).list('')).rejects.toMatchObject({
+          cause: { code: 'CASSANDRA_LOGIN_REFUSED' },
+        })
       },
       LONG_MS,
     )

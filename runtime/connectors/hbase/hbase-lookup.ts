@@ -3,6 +3,7 @@ import { MillraceError } from '../../model/errors.ts'
 import type { Table, TableRow } from '../../ports/table.ts'
 import type { TableContext } from '../table.ts'
 import { cellCoder, type CellCoder } from './cells.ts'
+import type { ReadCell } from './cell-set.ts'
 import type { HbaseTableOptions } from './declaration.ts'
 import { checkLookup, columnsToRead, keyNames, type FieldColumn } from './declared/fields.ts'
 import { familyOf, HbaseGateway } from './gateway.ts'
@@ -71,12 +72,12 @@ export class HbaseLookup implements Table {
     this.#gateway.close()
   }
 
-  #rowOf(cells: ReadonlyMap<string, string>): TableRow {
+  #rowOf(cells: ReadonlyMap<string, ReadCell>): TableRow {
     return Object.fromEntries(
       this.#columns.map(({ column, answered, field, coder }) => {
         const cell = cells.get(answered)
         if (cell === undefined) return [field.name, null]
-        const bytes = Buffer.from(cell, 'base64')
+        const bytes = Buffer.from(cell.value, 'base64')
         const value = coder.read(bytes)
         if (value !== undefined) return [field.name, value]
         throw new MillraceError(

@@ -4,6 +4,8 @@ import type { HttpAnswer } from '../../ports/http-client.ts'
 
 /** The gateway, or the servers behind it, cannot answer now. Retriable. */
 export const UNAVAILABLE = 'HBASE_UNAVAILABLE'
+/** What the server of the gateway says when it has cut a request in two: it has too many connections. */
+const CUT = 'Bad Message 400'
 /** Answers that say "later" without being errors of the server (RFC 9110, RFC 8470, RFC 6585). */
 const PASSING: ReadonlySet<number> = new Set([408, 425, 429])
 const LONGEST_WORDS = 300
@@ -26,7 +28,7 @@ export function refusalOf(url: string, doing: string, answer: HttpAnswer): Millr
       hint: 'Create the table: the job continues then.',
     })
   if (words.includes('NoSuchColumnFamilyException')) return familyUnknown(message)
-  if (status >= 500 || PASSING.has(status))
+  if (status >= 500 || PASSING.has(status) || words.includes(CUT))
     return new MillraceError(UNAVAILABLE, message, { domain: 'dependency', retriable: true })
   if (status >= 300 && status < 400)
     return new MillraceError('HBASE_REDIRECTED', `${message}; redirects are not followed`, {

@@ -1,5 +1,6 @@
 import { MillraceError } from '../../model/errors.ts'
 import type { Clock } from '../../ports/clock.ts'
+import type { ReadCell } from './cell-set.ts'
 
 /** The gateway takes 64 kB of address and headers (RESTServer of hbase-rest); a key of any length still fits. */
 const ADDRESS_CHARACTERS = 16_000
@@ -7,7 +8,7 @@ const KEYS_A_REQUEST = 100
 /** Questions that come meanwhile go together. */
 const REQUESTS = 4
 
-type Cells = ReadonlyMap<string, string>
+type Cells = ReadonlyMap<string, ReadCell>
 type Rows = ReadonlyMap<string, Cells>
 
 interface Waiter {

@@ -3,6 +3,7 @@ import { MillraceError } from '../../model/errors.ts'
 import type { CheckpointId } from '../../model/ids.ts'
 import { fieldsOf, type Field, type Row } from '../../model/schema.ts'
 import type { Committable, ProbeContext, SinkContext, SinkWriter } from '../sink.ts'
+import { inLanes } from '../kit/lanes.ts'
 import { cellCoder, writtenCell, type CellCoder } from './cells.ts'
 import type { SentRow } from './cell-set.ts'
 import type { HbaseSinkOptions } from './declaration.ts'
@@ -156,13 +157,10 @@ export class HbaseSinkWriter implements SinkWriter {
     const put = rows.map((row) => this.#sentRow(row, now)).filter(({ cells }) => cells.length > 0)
     if (put.length > 0) await this.#gateway.put(put)
     const deletions = rows.map((row) => this.#deleted(row)).entries()
-    const lanes = Array.from({ length: DELETIONS }, async () => {
-      for (const [at, columns] of deletions) {
-        const row = rows[at]
-        if (row !== undefined && columns.length > 0) await this.#gateway.delete(row.key, columns, row.time ?? now)
-      }
+    await inLanes(DELETIONS, deletions, async ([at, columns]) => {
+      const row = rows[at]
+      if (row !== undefined && columns.length > 0) await this.#gateway.delete(row.key, columns, row.time ?? now)
     })
-    await Promise.all(lanes)
   }
 
   #sentRow({ key, time, values }: WaitingRow, now: number): SentRow {

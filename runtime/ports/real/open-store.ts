@@ -1,17 +1,30 @@
+import type { Reach } from '../../model/reach.ts'
+import type { HttpClient } from '../http-client.ts'
 import { storeOn } from '../objects-store.ts'
 import { schemeOf, type Store, type StoreScheme } from '../store.ts'
 import { checkStoreUrl } from '../store-url.ts'
 import { openFileStore } from './file-store.ts'
-import { openObjects, type ObjectsEnvironment } from './open-objects.ts'
+import { AddressGuard } from './guarded-lookup.ts'
+import { RealHttpClient } from './http-client.ts'
+import { objectsEnvironment, openObjects, type ObjectsEnvironment } from './open-objects.ts'
 
 /** The world as far as a job may reach it. */
-export type StoreEnvironment = ObjectsEnvironment
+export interface StoreEnvironment extends ObjectsEnvironment {
+  readonly httpClient: HttpClient
+}
 
 type OpenStore = (url: string, environment: StoreEnvironment) => Store
 
 /** Stores that are written with the client of a connector: loaded by processes whose job keeps its state there. */
 export type LoadedStores = Readonly<Record<LoadedScheme, () => Promise<{ readonly openStore: OpenStore }>>>
 type LoadedScheme = Exclude<StoreScheme, keyof typeof STORES>
+
+/** The real world as far as a job may reach it; without a bound all of it. */
+export function storeEnvironment(reach: Reach | undefined): StoreEnvironment {
+  const storages = objectsEnvironment(reach)
+  const guard = reach === undefined ? undefined : new AddressGuard(reach.addresses)
+  return { ...storages, httpClient: new RealHttpClient({ guard, secrets: storages.secretFiles }) }
+}
 
 /** Stores that are opened without loading anything. */
 const STORES = {

@@ -4,14 +4,13 @@ import type { Ports } from '../ports.ts'
 import { realClock } from './clock.ts'
 import { AddressGuard } from './guarded-lookup.ts'
 import { guardedNet } from './guarded-net.ts'
-import { RealHttpClient } from './http-client.ts'
 import { NodeModules } from './modules.ts'
 import type { Net } from '../net.ts'
 import { realNet } from './net.ts'
 import { realRng } from './rng.ts'
 import { openRealScratchFile } from './scratch.ts'
-import { objectsEnvironment, openObjects } from './open-objects.ts'
-import { openStore, type LoadedStores } from './open-store.ts'
+import { openObjects } from './open-objects.ts'
+import { openStore, storeEnvironment, type LoadedStores } from './open-store.ts'
 
 /** The real world. Only entry points (bin files of coordinator, worker, cli) and tests call this. */
 export function realPorts(parts: {
@@ -26,7 +25,7 @@ export function realPorts(parts: {
   reach?: Reach | undefined
 }): Ports {
   const { reach } = parts
-  const storages = objectsEnvironment(reach)
+  const storages = storeEnvironment(reach)
   const guard = reach === undefined ? undefined : new AddressGuard(reach.addresses)
   return {
     clock: realClock,
@@ -35,7 +34,7 @@ export function realPorts(parts: {
     plainNet: guard === undefined ? realNet : guardedNet(guard),
     files: storages.files,
     secretFiles: storages.secretFiles,
-    httpClient: new RealHttpClient({ guard, secrets: storages.secretFiles }),
+    httpClient: storages.httpClient,
     modules: new NodeModules(parts.modulesFolder),
     logger: parts.logger,
     openStore: (url) => openStore(url, storages, parts.stores),

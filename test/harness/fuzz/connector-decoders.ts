@@ -26,6 +26,7 @@ import {
 } from '../../../runtime/connectors/kudu/protocol/messages.ts'
 import { bodyOf, FrameCutter, frameOf, partsOf } from '../../../runtime/connectors/kudu/real/frames.ts'
 import { blockOf, locationsOf, openTableOf } from '../../../runtime/connectors/kudu/real/wire-tables.ts'
+import { decodeMark, encodeMark } from '../../../runtime/connectors/kit/row-store/generation-mark.ts'
 import { decodeHead, encodeHead } from '../../../runtime/connectors/kit/row-store/object-head.ts'
 import {
   decodeStaged as decodeMessages,
@@ -48,6 +49,7 @@ export function connectorDecoders(): FuzzedDecoder[] {
     kuduTables(),
     kuduTablets(),
     tableHeads(),
+    tableMarks(),
     framedRecords('lines'),
     framedRecords('length'),
     logFrames(),
@@ -144,6 +146,16 @@ function tableHeads(): FuzzedDecoder {
     ],
     decode(bytes) {
       decodeHead(bytes, 'path', 60_000)
+    },
+  }
+}
+
+function tableMarks(): FuzzedDecoder {
+  return {
+    name: 'marks of stores in tables',
+    samples: [encodeMark({ parts: 1, writeTime: 0n }), encodeMark({ parts: 129, writeTime: 1_795_580_577_694_000n })],
+    decode(bytes) {
+      decodeMark(bytes, 'path')
     },
   }
 }

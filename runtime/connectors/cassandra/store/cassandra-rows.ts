@@ -1,8 +1,8 @@
 import { MillraceError } from '../../../model/errors.ts'
-import { isFields } from '../../../model/fields.ts'
 import type { CassandraConsistency } from '../../../ports/cassandra-location.ts'
 import type { Clock } from '../../../ports/clock.ts'
 import { inLanes } from '../../kit/lanes.ts'
+import { decodeMark, encodeMark, type GenerationMark, MOST_PARTS } from '../../kit/row-store/generation-mark.ts'
 import type { Generation, HeadRow, ObjectRows, Part } from '../../kit/row-store/object-rows.ts'
 import { prefixEnd } from '../../kit/row-store/prefix-end.ts'
 import type { CassandraRow, Statement } from '../client.ts'
@@ -18,7 +18,6 @@ const PARTS_A_PARTITION = 128
 const LANES = 8
 /** Keys of a page of a listing. */
 const PAGE = 100
-const MOST_PARTS = 1_000_000
 /** Nothing comes before it. */
 const FIRST_PART = -1
 const NOTHING = new Uint8Array()
@@ -27,10 +26,8 @@ const APPLIED = { name: '[applied]', type: { kind: 'boolean' } } as const
 /** What the partitions hold that list: the heads of files, or the marks of generations. */
 type Listed = 'head' | 'mark'
 
-/** What a mark says of its generation: how many parts were to be written, and with which time, in microseconds. */
-interface Mark {
-  readonly parts: number
-  readonly writeTime: bigint
+/** Times are microseconds. */
+interface Mark extends GenerationMark {
   readonly isCondemned: boolean
 }
 
@@ -101,8 +98,7 @@ export class CassandraRows implements ObjectRows {
 
   async writeParts({ path, name }: Generation, parts: readonly Uint8Array[]): Promise<void> {
     const writeTime = BigInt(Math.trunc(this.#clock.now())) * 1000n
-    const mark = JSON.stringify({ parts: parts.length, writeTime: String(writeTime) })
-    await this.#insert('mark', [path, name], 'written', Buffer.from(mark))
+    await this.#insert('mark', [path, name], 'written', encodeMark({ parts: parts.length, writeTime }))
     await inLanes(LANES, parts.entries(), async ([part, bytes]) => {
       await this.#table.write(`writing ${path}`, {
         cql: `INSERT INTO ${this.#table.name} (bytes, place, path, generation, part) VALUES (?, ?, ?, ?, ?)`,
@@ -182,7 +178,9 @@ export class CassandraRows implements ObjectRows {
 
   async #mark({ path, name }: Generation): Promise<Mark | undefined> {
     const row = await this.#row('mark', [path, name])
-    return row === undefined ? undefined : markOf(row, path)
+    return row === undefined
+      ? undefined
+      : { ...decodeMark(bytesOf(row), path), isCondemned: row['state'] !== 'written' }
   }
 
   async #row(listed: Listed, key: Key): Promise<CassandraRow | undefined> {
@@ -297,34 +295,6 @@ function bytesOf(row: CassandraRow): Uint8Array {
 
 function textOf(row: CassandraRow, name: ColumnName): string {
   return String(row[name] ?? '')
-}
-
-function markOf(row: CassandraRow, path: string): Mark {
-  const fields = parsed(bytesOf(row))
-  const { parts, writeTime } = isFields(fields) ? fields : {}
-  if (
-    typeof parts === 'number' &&
-    Number.isSafeInteger(parts) &&
-    parts > 0 &&
-    parts <= MOST_PARTS &&
-    typeof writeTime === 'string' &&
-    /^\d{1,18}$/.test(writeTime)
-  )
-    return { parts, writeTime: BigInt(writeTime), isCondemned: row['state'] !== 'written' }
-  throw new MillraceError(
-    'STORE_OBJECT_UNREADABLE',
-    `the mark of a generation of ${path} in the table of the store is none of Millrace`,
-    { domain: 'dependency', hint: 'Something else writes to the table: give the store one of its own.' },
-  )
-}
-
-function parsed(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(Buffer.from(bytes).toString())
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined
-    throw error
-  }
 }
 
 function isBehind(key: Key, other: Key): boolean {

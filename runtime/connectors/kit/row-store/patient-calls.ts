@@ -4,7 +4,7 @@ import { retrying, type RetryPolicy } from '../retry.ts'
 import { TroubleReporter } from '../trouble-reporter.ts'
 
 /** A server that dies is replaced by another one within a few seconds. */
-const PATIENCE_MS = 10_000
+export const PATIENCE_MS = 10_000
 const NEVER = new AbortController().signal
 
 /** Calls the servers of a store, and again while they cannot answer; then it rejects with what `policy` describes. */

@@ -429,6 +429,12 @@ const BAD: [what: string, yaml: string, code: string, path: string][] = [
     'spec.checkpoints.store',
   ],
   [
+    'a store in HBase whose login would travel in plain text',
+    `checkpoints: { store: "hbase://gateway:8080/state?tokenFile=/secrets/token" }\n${around('filter: v > 1')}`,
+    'STORE_URL_INVALID',
+    'spec.checkpoints.store',
+  ],
+  [
     'a store in S3 with a password',
     `checkpoints: { store: "s3://me:secret@bucket/jobs" }\n${around('filter: v > 1')}`,
     'OBJECTS_URL_INVALID',

@@ -9,9 +9,11 @@ import {
 import { MillraceError } from '../../../../../../runtime/model/errors.ts'
 import { realRng } from '../../../../../../runtime/ports/real/rng.ts'
 import type { Store } from '../../../../../../runtime/ports/store.ts'
+import { mulberry } from '../../../../../../sim/seeded-random.ts'
 import { jumpingPorts } from '../../../../../harness/kafka/jumping-clock.ts'
-import { rowStoreSuite, type Through } from '../../../../../harness/row-store-suite.ts'
+import { expectOneCreator, rowStoreSuite, type Through } from '../../../../../harness/row-store-suite.ts'
 
+const MISHAPS: readonly StoreMishap[] = ['refused', 'unheard', 'undecided']
 const PART_BYTES = 512 * 1024
 const LOCATION = { keyspace: 'streams', table: 'state', consistency: 'QUORUM' } as const
 const text = (value: string): Uint8Array => new TextEncoder().encode(value)
@@ -52,6 +54,17 @@ function striking(part: string, mishap: StoreMishap): VirtualStoreCassandra {
 }
 
 describe('a store in Cassandra', () => {
+  test('under faults of any call a file has one creator, who knows it, and whose bytes are whole', async () => {
+    for (let seed = 0; seed < 150; seed++) {
+      const cassandra = new VirtualStoreCassandra()
+      cassandra.table = storeTable()
+      const draw = mulberry(seed)
+      cassandra.mishapOf = () => (draw() < 0.3 ? MISHAPS[Math.floor(draw() * MISHAPS.length)] : undefined)
+      const arrive = (): void => undefined
+      await expectOneCreator((folder) => open(cassandra, folder), { folder: `${seed}/`, large: 20_000, arrive })
+    }
+  })
+
   test.each(['refused', 'unheard', 'undecided'] as const)(
     'when the write of a head ends %s, it is created once, and its caller knows it',
     async (mishap) => {
