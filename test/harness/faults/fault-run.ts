@@ -12,6 +12,7 @@ import { until } from '../until.ts'
 import { faultBed, type FaultBed } from './fault-bed.ts'
 import { bidLines, faultSpec, LINES, type FaultJob, type OutputRow } from './fault-jobs.ts'
 import { KafkaPlace } from './kafka-place.ts'
+import type { StorePlace } from './store-place.ts'
 
 /** While faults come: slow enough that the job outlives them. */
 const SLOW = '30/s'
@@ -21,7 +22,7 @@ const LIMIT_MS = 120_000
 
 /**
  * `silence`: packets of a process are lost for a while; `diskFull`: that of store and output is; `slowDisk`: it
- * takes its time. These three in a bed only.
+ * takes its time. These three in a bed only. `killStore`: where checkpoints lie at a server.
  */
 export type FaultKind =
   | 'kill'
@@ -32,6 +33,7 @@ export type FaultKind =
   | 'diskFull'
   | 'slowDisk'
   | 'killBroker'
+  | 'killStore'
 
 export interface FaultVerdict {
   /** Undefined when the output is right. */
@@ -44,6 +46,8 @@ export interface FaultRunOptions {
   seed: number
   /** Drawn from the seed when left out. */
   kinds?: readonly FaultKind[]
+  /** Where checkpoints lie; a folder when left out. */
+  place?: StorePlace | undefined
   say?(line: string): void
 }
 
@@ -57,14 +61,14 @@ const straightOutputs = new Map<string, Promise<string[]>>()
  */
 export async function runWithFaults(
   job: FaultJob,
-  { seed, kinds, say = () => undefined }: FaultRunOptions,
+  { seed, kinds, place, say = () => undefined }: FaultRunOptions,
 ): Promise<FaultVerdict> {
   const expected = await straightOutput(job)
   const random = mulberry(seed)
-  const run = new FaultRun(job, random, say)
+  const run = new FaultRun(job, random, say, place)
   try {
     await run.start(1 + Math.floor(random() * 3))
-    const drawn = kinds ?? Array.from({ length: 2 + Math.floor(random() * 4) }, () => kindOf(random(), job))
+    const drawn = kinds ?? Array.from({ length: 2 + Math.floor(random() * 4) }, () => kindOf(random(), job, place))
     for (const kind of drawn) await run.fault(kind)
     await run.finish(1 + Math.floor(random() * 3), random() < 0.5 ? 'disturbed' : 'quiet')
     return { wrong: difference(settledOutput(job, await run.output()), expected), faults: run.faults, log: run.log }
@@ -76,11 +80,12 @@ export async function runWithFaults(
 }
 
 /** What cannot be done here, or to this job, is a kill instead. */
-function kindOf(drawn: number, job: FaultJob): FaultKind {
+function kindOf(drawn: number, job: FaultJob, place: StorePlace | undefined): FaultKind {
   if (drawn < 0.25) return 'kill'
   if (drawn < 0.4) return 'killCoordinator'
   if (drawn < 0.5) return 'killTwo'
   if (drawn < 0.6) return 'freeze'
+  if (place !== undefined && (drawn < 0.7 || drawn >= 0.85)) return 'killStore'
   if (drawn < 0.7) return job.over === 'kafka' ? 'killBroker' : 'kill'
   if (faultBed() === undefined) return 'kill'
   if (drawn < 0.85) return 'silence'
@@ -141,9 +146,13 @@ class FaultRun {
   readonly #frozen = new Set<ChildProcess>()
   readonly #killed = new WeakSet<ChildProcess>()
   readonly #bed: FaultBed | undefined = faultBed()
+  readonly #place: StorePlace | undefined
+  readonly #store: string
   #topics: { place: KafkaPlace; input: string; output: string; feed: { hurry(): Promise<void> } } | undefined
 
-  constructor(fault: FaultJob, random: () => number, say: (line: string) => void) {
+  constructor(fault: FaultJob, random: () => number, say: (line: string) => void, place?: StorePlace) {
+    this.#place = place
+    this.#store = place?.freshUrl() ?? this.folder.store
     this.#fault = fault
     this.#random = random
     this.#say = say
@@ -151,7 +160,7 @@ class FaultRun {
       name: 'hot-auctions',
       uid: 'local',
       token: 'token',
-      store: this.folder.store,
+      store: this.#store,
       baseDir: import.meta.dirname,
       logLevel: 'silent',
     })
@@ -222,6 +231,7 @@ class FaultRun {
     else if (kind === 'diskFull') await this.#fillDisk()
     else if (kind === 'slowDisk') await this.#slowDisk()
     else if (kind === 'killBroker') await this.#killBroker()
+    else if (kind === 'killStore') await this.#killStore()
     else if (kind === 'killTwo') {
       this.#kill(this.#anyWorker())
       this.#kill(this.#anyName())
@@ -271,10 +281,7 @@ class FaultRun {
     this.#note(`silence around ${name} ${forMs === undefined ? 'until it is noticed' : `for ${Math.round(forMs)} ms`}`)
     this.#bed.silence(process.pid, this.#job.httpPort)
     try {
-      if (forMs !== undefined)
-        await new Promise((resolve) => {
-          setTimeout(resolve, forMs)
-        })
+      if (forMs !== undefined) await pause(forMs)
       else
         await this.reportWith(
           `aware of the silence around ${name}`,
@@ -293,9 +300,7 @@ class FaultRun {
     this.#bed.fillDisk()
     try {
       await this.reportWith('in trouble', ({ phase, error }) => phase === 'finished' || error !== null)
-      await new Promise((resolve) => {
-        setTimeout(resolve, this.#random() * 3_000)
-      })
+      await pause(this.#random() * 3_000)
     } finally {
       this.#bed.freeDisk()
     }
@@ -313,13 +318,9 @@ class FaultRun {
     this.#note(`disk slow by ${Math.round(delayMs)} ms a call, for ${Math.round(forMs)} ms`)
     const heal = slowDisk(pids, delayMs)
     try {
-      await new Promise((resolve) => {
-        setTimeout(resolve, forMs / 2)
-      })
+      await pause(forMs / 2)
       if (killed < 0.5) this.#kill(this.#anyName())
-      await new Promise((resolve) => {
-        setTimeout(resolve, forMs / 2)
-      })
+      await pause(forMs / 2)
     } finally {
       await heal()
     }
@@ -334,6 +335,21 @@ class FaultRun {
     await this.reportWith('in trouble', ({ error }) => error !== null)
     await bed.restart()
     await this.#getsOn('broker back')
+  }
+
+  /** For up to 6 s; every other time a process of the job is killed meanwhile. */
+  async #killStore(): Promise<void> {
+    const { victims = [] } = this.#place ?? {}
+    const [drawn, forMs, killed] = [this.#random(), this.#random() * 6_000, this.#random()]
+    const victim = victims[Math.floor(drawn * victims.length)]
+    if (victim === undefined) return
+    this.#note(`SIGKILL ${victim.name}, away for ${Math.round(forMs)} ms`)
+    await victim.kill()
+    await pause(forMs / 2)
+    if (killed < 0.5) this.#kill(this.#anyName())
+    await pause(forMs / 2)
+    await victim.restart()
+    await this.#getsOn(`${victim.name} is back`)
   }
 
   /** The trouble is over: two more checkpoints must come by themselves. */
@@ -429,7 +445,7 @@ class FaultRun {
   #spec(replicas: number, pace: 'slow' | 'fast'): object {
     return faultSpec(this.#fault, {
       folder: this.folder.path,
-      store: this.folder.store,
+      store: this.#store,
       replicas,
       ...(pace === 'slow' ? { rate: SLOW } : {}),
       ...(this.#topics
@@ -462,6 +478,12 @@ class FaultRun {
     this.log.push(line)
     this.#say(line)
   }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms)
+  })
 }
 
 function hasEnded(child: ChildProcess): boolean {
