@@ -1,6 +1,7 @@
 import { MillraceError } from '../../../model/errors.ts'
 import type { Files, LogFile } from '../../../ports/files.ts'
-import { encodeFrame, entryBytes, FRAME_HEAD_BYTES, type LogEntry } from './log-frame.ts'
+import { bytesOf, GroupCommit } from './group-commit.ts'
+import { encodeFrame, type LogEntry } from './log-frame.ts'
 
 /** Where the segments of a log are: on a volume (`ports.files`), or in memory. */
 export type SegmentFiles = Pick<Files, 'createLog' | 'read' | 'delete'>
@@ -10,16 +11,6 @@ export interface LogLimits {
   readonly maxBytes: number
   /** A segment that is longer is followed by a new one. */
   readonly segmentBytes: number
-}
-
-/** Larger groups are flushed in several steps, each in a frame of its own. */
-const MAX_GROUP_BYTES = 4 * 1024 * 1024
-
-interface Waiting {
-  readonly entries: readonly LogEntry[]
-  readonly bytes: number
-  kept(): void
-  lost(error: Error): void
 }
 
 /**
@@ -40,9 +31,7 @@ export class LogWriter {
   /** The flushed bytes of each segment that is kept: so much can be read. */
   readonly #flushed = new Map<number, number>()
   #keptBytes = 0
-  #waiting: Waiting[] = []
-  #waitingBytes = 0
-  #flushing: Promise<void> | undefined
+  readonly #group = new GroupCommit((entries) => this.#commit(entries))
   #flushedEntries = 0
   #end: MillraceError | undefined
   #onFlushed: () => void = () => undefined
@@ -60,13 +49,9 @@ export class LogWriter {
    */
   append(entries: readonly LogEntry[]): Promise<'kept' | 'full'> {
     if (this.#end !== undefined) return Promise.reject(this.#end)
-    const bytes = entries.reduce((sum, entry) => sum + entryBytes(entry), FRAME_HEAD_BYTES)
-    if (this.#keptBytes + this.#waitingBytes + bytes > this.#limits.maxBytes) return Promise.resolve('full')
-    return new Promise((resolve, reject) => {
-      this.#waitingBytes += bytes
-      this.#waiting.push({ entries, bytes, kept: () => resolve('kept'), lost: reject })
-      this.#flushing ??= this.#flushAll()
-    })
+    if (this.#keptBytes + this.#group.waitingBytes + bytesOf(entries) > this.#limits.maxBytes)
+      return Promise.resolve('full')
+    return this.#group.add(entries)
   }
 
   /** How many entries were flushed so far. */
@@ -107,39 +92,21 @@ export class LogWriter {
   /** Refuses what waits to be flushed: it may not survive. */
   async close(): Promise<void> {
     this.#end ??= new MillraceError('LOG_CLOSED', 'the source is closed', { domain: 'platform', retriable: true })
-    await this.#flushing
+    await this.#group.settled()
     await this.#closeFile()
   }
 
-  async #flushAll(): Promise<void> {
-    // entries of the same turn of the event loop share the first flush
-    await Promise.resolve()
-    while (this.#waiting.length > 0) {
-      const group = this.#nextGroup()
-      try {
-        if (this.#end !== undefined) throw this.#end
-        const entries = group.flatMap((waiting) => waiting.entries)
-        await this.#flush(encodeFrame(entries))
-        this.#flushedEntries += entries.length
-        for (const { kept } of group) kept()
-        this.#onFlushed()
-      } catch (error) {
-        // nobody knows what of the file survives: it ends where it was last flushed
-        await this.#closeFile()
-        const lost = this.#end ?? unwritable(this.#pathOf(this.#segment), error)
-        for (const waiting of group) waiting.lost(lost)
-      }
+  async #commit(entries: readonly LogEntry[]): Promise<void> {
+    try {
+      if (this.#end !== undefined) throw this.#end
+      await this.#flush(encodeFrame(entries))
+    } catch (error) {
+      // nobody knows what of the file survives: it ends where it was last flushed
+      await this.#closeFile()
+      throw this.#end ?? unwritable(this.#pathOf(this.#segment), error)
     }
-    // in the same turn as the last look: what comes from now on begins a new flush
-    this.#flushing = undefined
-  }
-
-  #nextGroup(): Waiting[] {
-    let bytes = 0
-    const most = this.#waiting.findIndex((one) => (bytes += one.bytes) > MAX_GROUP_BYTES)
-    const group = this.#waiting.splice(0, most < 0 ? this.#waiting.length : Math.max(1, most))
-    for (const one of group) this.#waitingBytes -= one.bytes
-    return group
+    this.#flushedEntries += entries.length
+    this.#onFlushed()
   }
 
   async #flush(frame: Buffer): Promise<void> {
