@@ -25,7 +25,7 @@ export const builtinConnectors = new Connectors([
   { declaration: delta, load: () => import('./connectors/delta/connector.ts') },
   { declaration: druid, load: () => import('./connectors/druid/real/connector.ts') },
   { declaration: file, load: () => import('./connectors/file/connector.ts') },
-  { declaration: flume, load: () => import('./connectors/flume/connector.ts') },
+  { declaration: flume, load: () => import('./connectors/flume/real/connector.ts') },
   { declaration: hbase, load: () => import('./connectors/hbase/connector.ts') },
   { declaration: http, load: () => import('./connectors/http/connector.ts') },
   { declaration: kafka, load: () => import('./connectors/kafka/real/connector.ts') },
@@ -33,7 +33,7 @@ export const builtinConnectors = new Connectors([
   { declaration: nats, load: () => import('./connectors/nats/real/connector.ts') },
   { declaration: nexmark, load: () => import('./connectors/nexmark/connector.ts') },
   { declaration: pulsar, load: () => import('./connectors/pulsar/real/connector.ts') },
-  { declaration: tcp, load: () => import('./connectors/tcp/connector.ts') },
+  { declaration: tcp, load: () => import('./connectors/tcp/real/connector.ts') },
   { declaration: values, load: () => import('./connectors/values/connector.ts') },
   { declaration: webhook, load: () => import('./connectors/webhook/real/connector.ts') },
 ])

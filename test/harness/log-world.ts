@@ -1,8 +1,9 @@
 import { compileRowClass } from '../../runtime/codegen/rows/row.ts'
 import { readFormat } from '../../runtime/formats/formats.ts'
 import { LogEnumerator } from '../../runtime/connectors/kit/write-ahead-log/log-enumerator.ts'
-import type { LogOption } from '../../runtime/connectors/kit/write-ahead-log/log-option.ts'
-import { LogReader, type Intake } from '../../runtime/connectors/kit/write-ahead-log/log-reader.ts'
+import type { SegmentLog } from '../../runtime/connectors/kit/write-ahead-log/log-option.ts'
+import { LogReader } from '../../runtime/connectors/kit/write-ahead-log/log-reader.ts'
+import type { Intake } from '../../runtime/connectors/kit/write-ahead-log/reception.ts'
 import type { Schema } from '../../runtime/model/schema.ts'
 import type { Split } from '../../runtime/model/snapshot.ts'
 import { sleep, type Clock } from '../../runtime/ports/clock.ts'
@@ -30,7 +31,7 @@ export class LogWorld {
   readonly world: VirtualWorld
   readonly files: VirtualFiles
   readonly output: string[] = []
-  readonly option: LogOption = { kind: 'folder', path: '/log', maxBytes: 4096, onLoss: 'fail' }
+  readonly option: SegmentLog = { kind: 'folder', path: '/log', maxBytes: 4096, onLoss: 'fail' }
   readonly clock: Clock
   readonly #clients: Ports['files']
   slots: Slot[] = []

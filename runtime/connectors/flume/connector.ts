@@ -1,3 +1,4 @@
+import type { KafkaConnect } from '../kafka/client.ts'
 import { firstThatAnswers } from '../kit/host-and-port.ts'
 import { listenForSenders } from '../kit/sender-listener.ts'
 import { loggedSource } from '../kit/write-ahead-log/logged-source.ts'
@@ -6,15 +7,18 @@ import { takeFromAgent } from './agent-connection.ts'
 import { readSinkOptions, readSourceOptions } from './declaration.ts'
 import { FlumeSinkWriter } from './sink-writer.ts'
 
-/** `source: { flume: { port, log, … } }` and `sink: { flume: { connect, … } }`. */
-export const connector: Pick<Required<Connector>, 'source' | 'sink'> = {
+/** `source: { flume: { port, log, … } }` and `sink: { flume: { connect, … } }`, over any Kafka. */
+export const flumeConnector = (connectKafka: KafkaConnect): Pick<Required<Connector>, 'source' | 'sink'> => ({
   source: (written) => {
     const options = readSourceOptions(written)
-    return loggedSource(options, `port ${options.port}`, (context, intake) =>
-      listenForSenders(options, context, intake, (connection, surroundings) =>
-        takeFromAgent(connection, options, surroundings),
-      ),
-    )
+    return loggedSource(options, {
+      where: `port ${options.port}`,
+      connectKafka,
+      open: (context, intake) =>
+        listenForSenders(options, context, intake, (connection, surroundings) =>
+          takeFromAgent(connection, options, surroundings),
+        ),
+    })
   },
   sink: (written) => {
     const options = readSinkOptions(written)
@@ -23,4 +27,4 @@ export const connector: Pick<Required<Connector>, 'source' | 'sink'> = {
       probe: async ({ ports }) => `${await firstThatAnswers(ports.plainNet, options.connect)} answers`,
     }
   },
-}
+})

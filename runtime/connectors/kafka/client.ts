@@ -40,6 +40,11 @@ export interface KafkaClient {
   /** All transactional ids that the brokers know, in any state. */
   listTransactions(): Promise<{ transactionalId: string; state: string }[]>
   createTopic(topic: string, partitions: number, replication: number): Promise<void>
+  /** Asks the leader `broker` to delete what lies before these offsets. */
+  deleteRecords(
+    broker: number,
+    before: readonly (TopicPartition & { offset: number })[],
+  ): Promise<readonly (TopicPartition & { errorCode: number })[]>
   close(): Promise<void>
 }
 

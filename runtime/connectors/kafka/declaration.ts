@@ -11,7 +11,17 @@ import { startFrom, type StartFrom } from '../kit/start-from-option.ts'
 import { httpUrl } from '../kit/url-option.ts'
 import type { TokenEndpoint } from '../kit/client-credentials.ts'
 import { mapping, OptionSet, type OptionValues, type ValuesSoFar } from '../kit/option-set.ts'
-import { choice, count, duration, flag, secretFile, shown, text, type OptionType } from '../kit/option-types.ts'
+import {
+  byteSize,
+  choice,
+  count,
+  duration,
+  flag,
+  secretFile,
+  shown,
+  text,
+  type OptionType,
+} from '../kit/option-types.ts'
 import { tls } from '../kit/tls-option.ts'
 import { tombstones, type Tombstones } from '../kit/tombstones-option.ts'
 import { readPattern } from '../../expressions/pattern-syntax.ts'
@@ -211,6 +221,55 @@ function checkReadable(
     `is ${mechanism} and tls is false: the ${secret} would travel as it is`,
     'write tls: true, take scram-sha-512, or write sasl.insecure: true where the network is trusted',
   )
+}
+
+/** A topic in which a source keeps what it has acknowledged, and how to connect to its brokers. */
+export interface KafkaLogTopic extends KafkaConnectionOptions {
+  readonly topic: string
+  readonly maxRecordBytes: number
+  /** The most that waits for the brokers in the memory of a slot. */
+  readonly maxBytes: number
+  /** Whether records that a checkpoint covers are deleted. */
+  readonly deletes: boolean
+}
+
+/** The most that waits in the memory of a slot, as of a source without a log. */
+const LOG_WAITING_BYTES = 16 * 1024 * 1024
+
+const LOG_TOPIC = mapping({
+  ...CONNECTION,
+  topic: {
+    type: topicName,
+    required: 'the name of a topic that only this source writes',
+    doc: 'A topic of its own, with as many partitions as the source may have slots.',
+  },
+  delete: {
+    type: flag,
+    default: true,
+    doc: 'Deletes the records that a complete checkpoint covers; otherwise the retention of the topic does.',
+  },
+  maxRecordBytes: {
+    type: byteSize('1Ki'),
+    default: '1000Ki',
+    doc: 'A longer record is refused. `max.message.bytes` of the topic must allow a little more.',
+  },
+})
+
+/** `log: { kafka: … }` of sources that cannot ask their senders again. */
+export const logTopic: OptionType<KafkaLogTopic> & { readonly fields: typeof LOG_TOPIC.fields } = {
+  ...LOG_TOPIC,
+  read: (value, report) => {
+    let isSound = true
+    const values = LOG_TOPIC.read(value, report)
+    if (values === undefined) return undefined
+    checkSasl(values, {}, (path, message, hint) => {
+      isSound = false
+      report(path, message, hint)
+    })
+    const { tls: encrypts, sasl, delete: deletes, ...rest } = values
+    if (!isSound) return undefined
+    return { ...rest, deletes, maxBytes: LOG_WAITING_BYTES, security: securityOf({ tls: encrypts, sasl }) }
+  },
 }
 
 const TOPIC = { type: topicName, required: 'the name of a topic' } as const

@@ -11,7 +11,7 @@ import { PartitionFetcher } from './partition-fetcher.ts'
 import type { FetchedChunk, FetchState } from './partition-fetcher.ts'
 import { RecordBatchReader } from './record-batch-reader.ts'
 import { RecordColumns } from './record-columns.ts'
-import type { KafkaMetadataRows, RecordPlace } from './metadata-rows.ts'
+import type { RecordPlace } from './metadata-rows.ts'
 import { TroubleReporter } from '../kit/trouble-reporter.ts'
 import { partitionOf, positionAt, positionOf } from './split-position.ts'
 
@@ -33,6 +33,11 @@ interface CurrentChunk {
   index: number
 }
 
+/** Makes the row of a record of its value, which a tombstone does not have, and what the record says beside it. */
+export interface RecordRows {
+  row(value: Row | undefined, place: RecordPlace): Row | undefined
+}
+
 /** Reads partitions from given offsets without a consumer group: offsets live in checkpoints only. */
 export class KafkaSourceReader implements SourceReader {
   readonly #context: ReaderContext
@@ -44,7 +49,7 @@ export class KafkaSourceReader implements SourceReader {
   #preparing: Promise<void> | undefined
   readonly #columns: RecordColumns
   /** Where rows have what records say beside their values. */
-  readonly #metadataRows: KafkaMetadataRows | undefined
+  readonly #metadataRows: RecordRows | undefined
   readonly #rows: Row[] = []
   #states: ReadState[] = []
   #client: KafkaClient | undefined
@@ -59,7 +64,7 @@ export class KafkaSourceReader implements SourceReader {
     options: KafkaSourceOptions,
     openScanner: () => Promise<RowScanner>,
     connect: KafkaConnect,
-    metadataRows?: KafkaMetadataRows,
+    metadataRows?: RecordRows,
   ) {
     this.#context = context
     this.#options = options
@@ -223,7 +228,8 @@ export class KafkaSourceReader implements SourceReader {
           { domain: 'user', hint: 'tombstones: rows makes rows of them.' },
         )
       const value = isTombstone ? undefined : scanner?.row(bytes, start, end)
-      const row = this.#metadataRows?.row(value, this.#placeOf(state, offset, index)) ?? value
+      const row =
+        this.#metadataRows === undefined ? value : this.#metadataRows.row(value, this.#placeOf(state, offset, index))
       if (row !== undefined) this.#rows.push(row)
     } catch (error) {
       if (!(error instanceof MillraceError)) throw error

@@ -1,7 +1,7 @@
 import type { Clock } from '../../ports/clock.ts'
 import type { Logger } from '../../ports/logger.ts'
 import type { HeldBytes } from './held-bytes.ts'
-import type { Intake } from './write-ahead-log/log-reader.ts'
+import type { Intake } from './write-ahead-log/reception.ts'
 
 /** The beginnings of records that all connections of a slot may hold together. */
 export const MOST_HELD_BYTES = 64 * 1024 * 1024

@@ -2,7 +2,7 @@ import type { Connection } from '../../ports/net.ts'
 import type { ReaderContext } from '../source.ts'
 import { HeldBytes } from './held-bytes.ts'
 import { MOST_HELD_BYTES, type IntakeSurroundings } from './intake-surroundings.ts'
-import type { Intake, Receiver } from './write-ahead-log/log-reader.ts'
+import type { Intake, Receiver } from './write-ahead-log/reception.ts'
 
 /** Resolves when a connection has ended and what it sent is kept, with the error if there was one. */
 type TakeFrom = (connection: Connection, surroundings: IntakeSurroundings) => Promise<Error | undefined>

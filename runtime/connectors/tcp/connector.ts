@@ -1,3 +1,4 @@
+import type { KafkaConnect } from '../kafka/client.ts'
 import { firstThatAnswers } from '../kit/host-and-port.ts'
 import { listenForSenders } from '../kit/sender-listener.ts'
 import { loggedSource } from '../kit/write-ahead-log/logged-source.ts'
@@ -7,23 +8,28 @@ import { readSinkOptions, readSourceOptions } from './declaration.ts'
 import { takeFrom } from './intake-connection.ts'
 import { TcpSinkWriter } from './sink-writer.ts'
 
-/** `source: { tcp: … }` and `sink: { tcp: … }`. */
-export const connector: Pick<Required<Connector>, 'source' | 'sink'> = {
+/** `source: { tcp: … }` and `sink: { tcp: … }`, over any Kafka. */
+export const tcpConnector = (connectKafka: KafkaConnect): Pick<Required<Connector>, 'source' | 'sink'> => ({
   source: (written) => {
     const options = readSourceOptions(written)
     const { listen: port, connect = [], maxConnections } = options
     if (port === undefined)
       return {
-        ...loggedSource(options, connect.join(', '), async (context, intake) =>
-          connectToServers(connect, options, context, intake),
-        ),
+        ...loggedSource(options, {
+          where: connect.join(', '),
+          connectKafka,
+          open: async (context, intake) => connectToServers(connect, options, context, intake),
+        }),
         probe: async ({ ports }) => `${await firstThatAnswers(ports.plainNet, connect)} answers`,
       }
-    return loggedSource(options, `port ${port}`, (context, intake) =>
-      listenForSenders({ port, maxConnections }, context, intake, (connection, surroundings) =>
-        takeFrom(connection, options, surroundings),
-      ),
-    )
+    return loggedSource(options, {
+      where: `port ${port}`,
+      connectKafka,
+      open: (context, intake) =>
+        listenForSenders({ port, maxConnections }, context, intake, (connection, surroundings) =>
+          takeFrom(connection, options, surroundings),
+        ),
+    })
   },
   sink: (written) => {
     const options = readSinkOptions(written)
@@ -32,4 +38,4 @@ export const connector: Pick<Required<Connector>, 'source' | 'sink'> = {
       probe: async ({ ports }) => `${await firstThatAnswers(ports.plainNet, options.connect)} answers`,
     }
   },
-}
+})

@@ -3,7 +3,7 @@ import { MillraceError } from '../../model/errors.ts'
 import { isSameSecret } from '../../model/same-secret.ts'
 import type { Ports } from '../../ports/ports.ts'
 import type { LogEntry } from '../kit/write-ahead-log/log-frame.ts'
-import type { Intake } from '../kit/write-ahead-log/log-reader.ts'
+import type { Intake } from '../kit/write-ahead-log/reception.ts'
 import { keepReceived } from '../kit/write-ahead-log/received-rows.ts'
 import type { Signature, WebhookOptions } from './declaration.ts'
 import { recordsOf } from './request-records.ts'
@@ -26,6 +26,7 @@ const STATUS: ReadonlyMap<string, number> = new Map([
   ['BODY_INVALID', 400],
   ['ANSWER_NESTED', 400],
   ['TOO_MANY_RECORDS', 413],
+  ['RECORD_TOO_LARGE', 413],
   ['BODY_CUT', 408],
   ['RECORD_INVALID', 400],
 ])

@@ -15,6 +15,7 @@ import { connector as httpConnector } from '../../../runtime/connectors/http/con
 import { declaration as http } from '../../../runtime/connectors/http/declaration.ts'
 import { connector as values } from '../../../runtime/connectors/values/connector.ts'
 import { declaration as valuesDeclaration } from '../../../runtime/connectors/values/declaration.ts'
+import { connectKafka } from '../../../runtime/connectors/kafka/real/client.ts'
 import { webhookConnector } from '../../../runtime/connectors/webhook/connector.ts'
 import { declaration as webhook } from '../../../runtime/connectors/webhook/declaration.ts'
 import { listenWebhook } from '../../../runtime/connectors/webhook/real/server.ts'
@@ -73,7 +74,7 @@ describe('millrace doctor', () => {
       { declaration: consoleDeclaration, load: async () => ({ connector: console }) },
       { declaration: http, load: async () => ({ connector: httpConnector }) },
       { declaration: valuesDeclaration, load: async () => ({ connector: values }) },
-      { declaration: webhook, load: async () => ({ connector: webhookConnector(listenWebhook) }) },
+      { declaration: webhook, load: async () => ({ connector: webhookConnector(listenWebhook, connectKafka) }) },
       { declaration: delta, load: async () => ({ connector: deltaConnector }) },
       fileEntry,
     ])

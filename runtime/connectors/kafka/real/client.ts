@@ -1,5 +1,5 @@
 import type * as PlatformaticKafka from '@platformatic/kafka'
-import type { Connection, metadataV12, listOffsetsV7 } from '@platformatic/kafka'
+import type { Connection, deleteRecordsV2, metadataV12, listOffsetsV7 } from '@platformatic/kafka'
 import { MillraceError } from '../../../model/errors.ts'
 import { KafkaBrokerError } from '../client.ts'
 import type {
@@ -22,12 +22,14 @@ import { KafkaFrameBuffers } from './frame-buffers.ts'
 
 type Platformatic = typeof PlatformaticKafka
 type MetadataResponse = ReturnType<typeof metadataV12.parseResponse>
+type DeleteRecordsResponse = ReturnType<typeof deleteRecordsV2.parseResponse>
 type ListOffsetsResponse = ReturnType<typeof listOffsetsV7.parseResponse>
 type Purpose = 'fetch' | 'produce' | 'control'
 type CoordinatorType = 'group' | 'transaction'
 
 const COORDINATOR_KEY_TYPE = { group: 0, transaction: 1 } as const
 const CREATE_TOPIC_TIMEOUT_MS = 4000
+const DELETE_RECORDS_TIMEOUT_MS = 4000
 /** How long a leader waits for its followers; below the time limit of the request. */
 const PRODUCE_TIMEOUT_MS = 4000
 const COORDINATOR_MOVED: ReadonlySet<number> = new Set([15, 16])
@@ -237,6 +239,26 @@ class RealKafkaClient implements KafkaClient {
         CREATE_TOPIC_TIMEOUT_MS,
         false,
       ),
+    )
+  }
+
+  async deleteRecords(
+    broker: number,
+    before: readonly (TopicPartition & { offset: number })[],
+  ): Promise<(TopicPartition & { errorCode: number })[]> {
+    const topics = [...Map.groupBy(before, ({ topic }) => topic)].map(([name, partitions]) => ({
+      name,
+      partitions: partitions.map(({ partition, offset }) => ({ partitionIndex: partition, offset: BigInt(offset) })),
+    }))
+    const response = await (await this.#broker(broker, 'control')).call(
+      'DeleteRecords',
+      (connection, { deleteRecordsV2 }) =>
+        deleteRecordsV2.api
+          .async(connection, topics, DELETE_RECORDS_TIMEOUT_MS)
+          .catch((error: unknown) => answerInside<DeleteRecordsResponse>(error)),
+    )
+    return response.topics.flatMap(({ name, partitions }) =>
+      partitions.map(({ partitionIndex, errorCode }) => ({ topic: name, partition: partitionIndex, errorCode })),
     )
   }
 

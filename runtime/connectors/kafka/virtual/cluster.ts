@@ -102,6 +102,20 @@ export class VirtualKafka {
     this.#partition({ topic, partition }).start = offset
   }
 
+  deleteRecords(
+    broker: number,
+    before: readonly (TopicPartition & { offset: number })[],
+  ): (TopicPartition & { errorCode: number })[] {
+    return before.map(({ topic, partition, offset }) => {
+      const log = this.#topics.get(topic)?.[partition]
+      if (log === undefined) return { topic, partition, errorCode: ERROR.UNKNOWN_TOPIC }
+      if (log.leader !== broker) return { topic, partition, errorCode: ERROR.NOT_LEADER }
+      if (offset > log.end) return { topic, partition, errorCode: ERROR.OUT_OF_RANGE }
+      log.start = Math.max(log.start, offset)
+      return { topic, partition, errorCode: 0 }
+    })
+  }
+
   /** What the broker does when an open transaction is older than its timeout: abort, and the epoch moves on. */
   expire(transactionalId: string): void {
     const transaction = this.#transactions.get(transactionalId)
@@ -392,6 +406,12 @@ class VirtualKafkaClient implements KafkaClient {
       if (this.#kafka.hasTopic(topic)) throw refusal('CreateTopics', ERROR.TOPIC_EXISTS)
       this.#kafka.createTopic(topic, partitions)
     })
+  }
+  deleteRecords(
+    broker: number,
+    before: readonly (TopicPartition & { offset: number })[],
+  ): Promise<(TopicPartition & { errorCode: number })[]> {
+    return this.#call('deleteRecords', () => this.#kafka.deleteRecords(broker, before))
   }
   close(): Promise<void> {
     this.#closed = true

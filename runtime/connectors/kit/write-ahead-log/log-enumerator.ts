@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { MillraceError } from '../../../model/errors.ts'
 import type { Attempt } from '../../../model/ids.ts'
 import type { SourceContext, Split, SplitEnumerator } from '../../source.ts'
-import type { LogOption } from './log-option.ts'
+import type { SegmentLog } from './log-option.ts'
 import {
   decodePosition,
   encodePosition,
@@ -48,9 +48,9 @@ export function logFolder(
  */
 export class LogEnumerator implements SplitEnumerator {
   readonly #context: SourceContext
-  readonly #option: LogOption
+  readonly #option: SegmentLog
 
-  constructor(context: SourceContext, option: LogOption) {
+  constructor(context: SourceContext, option: SegmentLog) {
     this.#context = context
     this.#option = option
   }

@@ -1,6 +1,8 @@
-import type { OptionProblem } from '../../../graph/connector-declaration.ts'
+import type { OptionDescriptions, OptionProblem, Options } from '../../../graph/connector-declaration.ts'
+import { joinRelative } from '../../../graph/problems.ts'
 import type { ReportOption } from '../../../graph/unknown-options.ts'
 import { isFields } from '../../../model/fields.ts'
+import { logTopic, type KafkaLogTopic } from '../../kafka/declaration.ts'
 import { mapping } from '../option-set.ts'
 import { byteSize, choice, filePath, shown, type OptionType } from '../option-types.ts'
 
@@ -23,7 +25,10 @@ const FOLDER = mapping({
 })
 
 /** Where what was acknowledged is kept until a checkpoint covers it. */
-export type LogOption =
+export type LogOption = SegmentLog | ({ readonly kind: 'topic' } & KafkaLogTopic)
+
+/** A log of segments of our own, on a volume or in memory. */
+export type SegmentLog =
   | { readonly kind: 'none'; readonly maxBytes: number }
   | {
       readonly kind: 'folder'
@@ -35,27 +40,46 @@ export type LogOption =
 /** The most that waits in the memory of a slot without a log. */
 const MEMORY_BYTES = 16 * 1024 * 1024
 
-const logOption: OptionType<LogOption> & { readonly fields: typeof FOLDER.fields } = {
-  name: '`none`, or mapping of path, maxBytes, onLoss',
-  fields: FOLDER.fields,
+const FORMS = 'none, a mapping of path, maxBytes, onLoss, or kafka: with a topic'
+
+const logOption: OptionType<LogOption> & { readonly fields: OptionDescriptions } = {
+  name: '`none`, or mapping of path, maxBytes, onLoss, or of kafka',
+  fields: {
+    ...FOLDER.fields,
+    kafka: { type: logTopic, doc: 'In place of a folder, a topic of Kafka.' },
+  },
   read: (value, report) => {
     if (value === 'none') return { kind: 'none', maxBytes: MEMORY_BYTES }
     if (!isFields(value)) {
-      report('', `must be none, or a mapping of path, maxBytes, onLoss, found ${shown(value)}`)
+      report('', `must be ${FORMS}, found ${shown(value)}`)
       return undefined
     }
+    if (Object.hasOwn(value, 'kafka')) return readTopic(value, report)
     const folder = FOLDER.read(value, report)
     return folder === undefined ? undefined : { kind: 'folder', ...folder }
   },
-  opens: (value) => (isFields(value) ? (FOLDER.opens?.(value) ?? []) : []),
+  opens: (value) => {
+    if (!isFields(value)) return []
+    if (!Object.hasOwn(value, 'kafka')) return FOLDER.opens?.(value) ?? []
+    return (logTopic.opens?.(value['kafka']) ?? []).map((one) => ({ ...one, path: joinRelative('kafka', one.path) }))
+  },
+}
+
+function readTopic(value: Options, report: ReportOption): LogOption | undefined {
+  const others = Object.keys(value).filter((name) => name !== 'kafka')
+  for (const name of others) report(name, 'has no meaning beside kafka', 'leave it out')
+  const topic = logTopic.read(value['kafka'], (path, message, hint) => {
+    report(joinRelative('kafka', path), message, hint)
+  })
+  return topic === undefined || others.length > 0 ? undefined : { kind: 'topic', ...topic }
 }
 
 /** The write-ahead log of a source that cannot ask its senders again. */
 export const log = {
   type: logOption,
   required:
-    'path: a folder that outlives the process, or none: what was acknowledged and not yet processed is then lost in a crash',
-  doc: 'Keeps what was acknowledged until a checkpoint covers it: it is written and flushed before the sender is told. `none` keeps it in memory (16 MiB a slot): a crash loses it.',
+    'path: a folder that outlives the process, kafka: a topic, or none: what was acknowledged and not yet processed is then lost in a crash',
+  doc: 'Keeps what was acknowledged until a checkpoint covers it: it is written and flushed, or acknowledged by all replicas, before the sender is told. `none` keeps it in memory (16 MiB a slot): a crash loses it. `kafka` keeps it in a topic.',
 } as const
 
 /** A frame of the log holds what comes at once; a longer one would be taken for damage. */
@@ -74,7 +98,7 @@ export function checkFits(
     report(
       name,
       `must be at most half of what the log holds, ${kept.maxBytes} bytes`,
-      kept.kind === 'none' ? 'without a log 16Mi are kept in memory' : 'raise log.maxBytes, or lower this',
+      kept.kind === 'folder' ? 'raise log.maxBytes, or lower this' : '16Mi are kept in memory',
     )
 }
 
@@ -85,7 +109,7 @@ export function warnOfNoLog({ kind }: LogOption): OptionProblem[] {
     {
       path: 'log',
       message: 'what was acknowledged and not yet processed is lost when a process dies',
-      hint: 'keep it on a volume: log: { path: … }',
+      hint: 'keep it on a volume, log: { path: … }, or in Kafka, log: { kafka: { brokers: …, topic: … } }',
     },
   ]
 }

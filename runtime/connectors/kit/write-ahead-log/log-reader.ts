@@ -3,17 +3,14 @@ import type { RowScanner } from '../../../codegen/contracts.ts'
 import type { RowClass } from '../../../codegen/rows/row.ts'
 import type { RecordFormat } from '../../../formats/format.ts'
 import { RowBatch } from '../../../memory/batch.ts'
-import { MillraceError } from '../../../model/errors.ts'
 import type { Row } from '../../../model/schema.ts'
 import { sleep } from '../../../ports/clock.ts'
-import type { ReaderContext, SourceBatch, SourceReader, Split } from '../../source.ts'
-import { retrying, type RetryPolicy } from '../retry.ts'
+import type { SourceBatch, SourceReader, Split } from '../../source.ts'
 import { RowScan } from '../row-scan.ts'
-import { TroubleReporter } from '../trouble-reporter.ts'
 import { LogCursor, type LogExtent, type ReadEntries } from './log-cursor.ts'
 import { closedSegment, logFolder, TO_BE_WRITTEN } from './log-enumerator.ts'
 import type { LogEntry } from './log-frame.ts'
-import type { LogOption } from './log-option.ts'
+import type { SegmentLog } from './log-option.ts'
 import {
   decodePosition,
   encodePosition,
@@ -27,6 +24,7 @@ import { LogWriter, type SegmentFiles } from './log-writer.ts'
 import { MemorySegments } from './memory-segments.ts'
 import type { ReceivedFields } from './received-option.ts'
 import { receivedRows, type ReceivedRows } from './received-rows.ts'
+import { noLog, Reception, type ReceptionParts } from './reception.ts'
 
 /** Half of what `poll` may take, so that barriers are not held up. */
 const WAIT_MS = 50
@@ -34,33 +32,11 @@ const WAIT_MS = 50
 const MAX_SEGMENT_BYTES = 16 * 1024 * 1024
 const SEGMENTS_OF_A_LOG = 8
 
-/** Takes what senders send, until it is closed. */
-export interface Receiver {
-  close(): Promise<void>
-}
-
-/** The log and the checks, as a receiver sees them. */
-export interface Intake {
-  /** As LogWriter.append. */
-  append(entries: readonly LogEntry[]): Promise<'kept' | 'full'>
-  /** Rejects, with the reason, for an entry of which no row can be made. */
-  check(entry: LogEntry): Promise<void>
-}
-
-/** Begins to receive. May reject, and is called again then. */
-export type OpenReceiver = (intake: Intake, signal: AbortSignal) => Promise<Receiver>
-
-export interface LogReaderParts {
-  readonly context: ReaderContext
+export interface LogReaderParts extends ReceptionParts {
   readonly rows: RowClass
-  readonly log: LogOption
+  readonly log: SegmentLog
   readonly format: RecordFormat
   readonly metadata: ReceivedFields | undefined
-  /** As the errors of `open` are to be repeated. */
-  readonly policy: RetryPolicy
-  /** For messages: `receiving at port 8080`. */
-  readonly what: string
-  readonly open: OpenReceiver
 }
 
 /** A log that is read. */
@@ -76,24 +52,21 @@ interface OpenLog {
  */
 export class LogReader implements SourceReader {
   readonly #parts: LogReaderParts
-  readonly #closing = new AbortController()
   readonly #rows: ReceivedRows
+  readonly #reception: Reception
   #scan: RowScan | undefined
   #scanner: RowScanner | undefined
-  /** A second one: what it is given comes between two rows of the first. */
-  #checker: RowScanner | undefined
   #logs: OpenLog[] = []
   #writer: LogWriter | undefined
   /** The log that it writes. */
   #writtenId: string | undefined
   #readEntries = 0
-  #receiver: Promise<Receiver | undefined> = Promise.resolve(undefined)
-  #failure: Error | undefined
   #wake: () => void = () => undefined
 
   constructor(parts: LogReaderParts) {
     this.#parts = parts
     this.#rows = receivedRows(parts.context.schema, parts.metadata, parts.rows)
+    this.#reception = new Reception(parts, this.#rows, (entries) => this.#append(entries))
   }
 
   async open(splits: readonly Split[]): Promise<void> {
@@ -103,33 +76,18 @@ export class LogReader implements SourceReader {
       format.scanner({ schema: this.#rows.valueSchema, ports, baseDir }, this.#rows.values)
     this.#scanner = await scanner()
     this.#scan = new RowScan({ ...context, schema: this.#rows.valueSchema }, this.#scanner)
-    this.#checker = await scanner()
     for (const split of splits) if (!split.finished) this.#logs.push(await this.#openLog(split))
-    const { clock, rng } = ports
-    const environment = {
-      clock,
-      rng,
-      trouble: new TroubleReporter(clock, context),
-      signal: this.#closing.signal,
-      policy: this.#parts.policy,
-    }
-    const intake = { append: this.#append, check: this.#check }
-    this.#receiver = retrying(environment, this.#parts.what, Infinity, () =>
-      this.#parts.open(intake, this.#closing.signal),
-    ).catch((error: unknown) => {
-      if (!this.#closing.signal.aborted) this.#failure = error instanceof Error ? error : new Error(String(error))
-      return undefined
-    })
+    this.#reception.start(await scanner())
   }
 
   async poll(maxRows: number): Promise<SourceBatch | undefined> {
-    if (this.#failure !== undefined) throw this.#failure
+    this.#reception.throwFailure()
     const found = await this.#next(maxRows)
     if (found !== undefined) return this.#batchOf(found)
     // a newer attempt, or a volume that somebody cleared: this one cannot acknowledge anything any more
     if (this.#writer?.ended !== undefined) throw this.#writer.ended
     await this.#parts.context.idle(this.#arrival())
-    const arrived = this.#closing.signal.aborted ? undefined : await this.#next(maxRows)
+    const arrived = this.#reception.isClosing ? undefined : await this.#next(maxRows)
     return arrived === undefined ? undefined : this.#batchOf(arrived)
   }
 
@@ -164,28 +122,13 @@ export class LogReader implements SourceReader {
   }
 
   async close(): Promise<void> {
-    this.#closing.abort()
-    await (await this.#receiver)?.close()
+    await this.#reception.close()
     await this.#writer?.close()
     this.#wake()
   }
 
-  readonly #append = async (entries: readonly LogEntry[]): Promise<'kept' | 'full'> => {
-    if (this.#writer !== undefined) return this.#writer.append(entries)
-    throw new MillraceError('LOG_CLOSED', 'this slot has no log to write', { domain: 'platform' })
-  }
-
-  readonly #check = async ({ value: content, metadata }: LogEntry): Promise<void> => {
-    const value = Buffer.from(content.buffer, content.byteOffset, content.length)
-    await this.#checker?.prepare?.({
-      bytes: value,
-      count: 1,
-      valueStarts: Int32Array.of(0),
-      valueEnds: Int32Array.of(value.length),
-    })
-    const row = this.#checker?.row(value, 0, value.length)
-    const kept = Buffer.from(metadata)
-    if (row !== undefined) this.#rows.whole(row, kept, 0, kept.length)
+  #append(entries: readonly LogEntry[]): Promise<'kept' | 'full'> {
+    return this.#writer?.append(entries) ?? Promise.reject(noLog())
   }
 
   async #next(maxRows: number): Promise<{ id: string; read: ReadEntries } | undefined> {

@@ -9,6 +9,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { makeCertificate } from '../../../../../embedded/credentials.ts'
 import { compileRowClass } from '../../../../../runtime/codegen/rows/row.ts'
 import type { SourceReader } from '../../../../../runtime/connectors/source.ts'
+import { connectKafka } from '../../../../../runtime/connectors/kafka/real/client.ts'
 import { webhookConnector } from '../../../../../runtime/connectors/webhook/connector.ts'
 import { listenWebhook } from '../../../../../runtime/connectors/webhook/real/server.ts'
 import type { Options } from '../../../../../runtime/graph/connector-declaration.ts'
@@ -50,7 +51,7 @@ async function listen(options: Options, known: readonly Split[] = [], schema: Sc
     const server = await listenWebhook({ ...wanted, port: 0 }, handle)
     port = server.port
     return server
-  })
+  }, connectKafka)
   const source = connector.source({ port: 8088, log: { path: 'log' }, ...options })
   const context = sourceContext({ verb: { connector: 'webhook' }, schema, baseDir: folder })
   attempts += 1
