@@ -1,8 +1,10 @@
 import { compileRowClass } from '../../runtime/codegen/rows/row.ts'
 import { readFormat } from '../../runtime/formats/formats.ts'
-import { LogEnumerator } from '../../runtime/connectors/kit/write-ahead-log/log-enumerator.ts'
-import type { SegmentLog } from '../../runtime/connectors/kit/write-ahead-log/log-option.ts'
-import { LogReader } from '../../runtime/connectors/kit/write-ahead-log/log-reader.ts'
+import { loggedSource } from '../../runtime/connectors/kit/write-ahead-log/logged-source.ts'
+import type { KafkaClient } from '../../runtime/connectors/kafka/client.ts'
+import { VirtualKafka } from '../../runtime/connectors/kafka/virtual/cluster.ts'
+import type { SourceConnector, SourceReader } from '../../runtime/connectors/source.ts'
+import type { LogOption } from '../../runtime/connectors/kit/write-ahead-log/log-option.ts'
 import type { Intake } from '../../runtime/connectors/kit/write-ahead-log/reception.ts'
 import type { Schema } from '../../runtime/model/schema.ts'
 import type { Split } from '../../runtime/model/snapshot.ts'
@@ -15,9 +17,22 @@ import { quietPorts, sourceContext } from './source-context.ts'
 const SCHEMA: Schema = { fields: [{ name: 'id', type: 'string', nullable: false }] }
 const ROWS = compileRowClass(SCHEMA)
 
+const IN_A_FOLDER: LogOption = { kind: 'folder', path: '/log', maxBytes: 4096, onLoss: 'fail' }
+
+/** In two partitions. */
+export const IN_A_TOPIC: LogOption = {
+  kind: 'topic',
+  brokers: ['kafka:9092'],
+  security: { tls: false },
+  topic: 'log',
+  maxRecordBytes: 1000,
+  maxBytes: 4096,
+  deletes: true,
+}
+
 interface Slot {
   readonly owner: string
-  readonly reader: LogReader
+  readonly reader: SourceReader
   intake: Intake | undefined
   /** Rows since the last checkpoint. */
   pending: string[]
@@ -31,7 +46,8 @@ export class LogWorld {
   readonly world: VirtualWorld
   readonly files: VirtualFiles
   readonly output: string[] = []
-  readonly option: SegmentLog = { kind: 'folder', path: '/log', maxBytes: 4096, onLoss: 'fail' }
+  readonly kafka = new VirtualKafka()
+  readonly option: LogOption
   readonly clock: Clock
   readonly #clients: Ports['files']
   slots: Slot[] = []
@@ -40,7 +56,9 @@ export class LogWorld {
   #known: readonly Split[] = []
   #attempt = 0
 
-  constructor(seed: number) {
+  constructor(seed: number, option: LogOption = IN_A_FOLDER) {
+    this.option = option
+    if (option.kind === 'topic') this.kafka.createTopic(option.topic, 2)
     this.world = new VirtualWorld(seed)
     this.files = new VirtualFiles(this.world)
     this.clock = this.world.clockOf('job')
@@ -56,11 +74,13 @@ export class LogWorld {
   async start(parallelism: number): Promise<void> {
     this.#attempt += 1
     const context = this.#context('job', this.#clients)
-    const splits = await new LogEnumerator(context, this.option).discover(this.#known, parallelism, this.#attempt)
+    const enumerator = this.#source('job', () => undefined).enumerator(context)
+    const splits = await enumerator.discover(this.#known, parallelism, this.#attempt)
+    await enumerator.close()
     this.slots = await Promise.all(
       Array.from({ length: parallelism }, async (_, slot) => {
         const owner = `attempt-${this.#attempt}-${slot}`
-        const one: Slot = { owner, reader: this.#reader(owner, () => one), intake: undefined, pending: [] }
+        const one: Slot = { owner, reader: this.#reader(owner, slot, () => one), intake: undefined, pending: [] }
         await one.reader.open(splits.filter((_, index) => index % parallelism === slot))
         return one
       }),
@@ -96,32 +116,49 @@ export class LogWorld {
     this.output.push(...this.slots.flatMap(({ pending }) => pending.splice(0)))
     this.#known = splits.flat()
     if (!announce) return
-    await Promise.all(this.slots.map(({ reader }, slot) => reader.notifyCheckpointComplete(splits[slot] ?? [])))
+    await Promise.all(this.slots.map(({ reader }, slot) => reader.notifyCheckpointComplete?.(splits[slot] ?? [])))
   }
 
-  #reader(owner: string, slot: () => Slot): LogReader {
-    return new LogReader({
-      context: {
-        ...this.#context(owner, this.files.filesOf(owner)),
-        slot: 0,
-        parallelism: 1,
-        reportTrouble: () => undefined,
-      },
-      rows: ROWS,
-      log: this.option,
-      format: readFormat('json').format,
-      metadata: undefined,
-      policy: {
-        isRetriable: () => true,
-        describe: (what, error) => {
-          throw new Error(what, { cause: error })
+  #reader(owner: string, slot: number, one: () => Slot): SourceReader {
+    const context = {
+      ...this.#context(owner, this.files.filesOf(owner)),
+      slot,
+      parallelism: 1,
+      reportTrouble: () => undefined,
+    }
+    return this.#source(owner, (intake) => {
+      one().intake = intake
+    }).reader(context, ROWS)
+  }
+
+  #source(owner: string, opened: (intake: Intake) => void): SourceConnector {
+    return loggedSource(
+      { log: this.option, format: readFormat('json').format, metadata: undefined },
+      {
+        where: 'nowhere',
+        connectKafka: (options) => this.#whileAlive(owner, this.kafka.connect(options)),
+        open: async (_context, intake) => {
+          opened(intake)
+          return { close: async () => undefined }
         },
-        closedCode: 'CLOSED',
       },
-      what: 'receiving',
-      open: async (intake) => {
-        slot().intake = intake
-        return { close: async () => undefined }
+    )
+  }
+
+  /** A dead process calls nobody, and hears no answer. */
+  #whileAlive(owner: string, client: KafkaClient): KafkaClient {
+    const { world } = this
+    return new Proxy(client, {
+      get(target, name) {
+        const member: unknown = Reflect.get(target, name)
+        if (typeof member !== 'function') return member
+        return async (...args: unknown[]) => {
+          if (world.isDead(owner)) return new Promise(() => undefined)
+          // as long as a call of a network takes
+          await sleep(world.clockOf(owner), world.random())
+          const answer: unknown = await Reflect.apply(member, target, args)
+          return world.isDead(owner) ? new Promise(() => undefined) : answer
+        }
       },
     })
   }

@@ -40,6 +40,24 @@ describe.each(SOURCES)('the options of %s', (_name, declaration, base, largest) 
     ])
   })
 
+  test('take a topic of Kafka in place of a folder, with the checks of any connection to Kafka', () => {
+    const kafka = { brokers: 'kafka:9092', topic: 'intake' }
+    expect(problems({ log: { kafka } })).toEqual([])
+    expect(declaration.source?.warnings?.({ ...base, log: { kafka } })).toEqual([])
+    expect(problems({ log: { kafka, path: '/data' } })).toEqual(['log.path: has no meaning beside kafka'])
+    expect(problems({ log: { kafka: { ...kafka, topic: 'a b', delet: true } } })).toEqual([
+      expect.stringMatching(/^log\.kafka\.delet: /),
+      expect.stringMatching(/^log\.kafka\.topic: "a b" is not a topic name/),
+    ])
+    const sasl = { mechanism: 'plain', username: 'u', passwordFile: '/secrets/kafka/password' }
+    expect(problems({ log: { kafka: { ...kafka, sasl } } })).toEqual([
+      'log.kafka.sasl.mechanism: is plain and tls is false: the password would travel as it is',
+    ])
+    expect(
+      declaration.source?.options.opens?.({ ...base, log: { kafka: { ...kafka, tls: true, sasl } } }),
+    ).toContainEqual({ path: 'log.kafka.sasl.passwordFile', file: '/secrets/kafka/password', as: 'secret' })
+  })
+
   test('tell the port that senders reach', () => {
     expect(declaration.source?.listens?.({ ...base, log: LOG })).toEqual([8088])
   })
