@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { freePorts } from '../harness/beds/free-port.ts'
 import { waitFor } from '../harness/beds/wait-for.ts'
-import { DurableSenders, type SendRecord } from '../harness/durable-senders.ts'
+import { byWebhook, DurableSenders, type SendRecord } from '../harness/durable-senders.ts'
 import { hasCheckpoint, killRun, linesOf, LocalRuns, runIdOf } from '../harness/local-runs.ts'
 import { descendantsOf, startMillrace, type StartedMillrace } from '../harness/processes.ts'
 
@@ -19,19 +19,6 @@ beforeAll(() => {
 afterAll(() => {
   rmSync(dir, { recursive: true })
 })
-
-/** Acknowledged means that the records of a request are in the log. */
-function byWebhook(port: number): SendRecord {
-  return async (id) => {
-    const answer = await fetch(`http://127.0.0.1:${port}/`, {
-      method: 'POST',
-      body: JSON.stringify({ id }),
-      signal: AbortSignal.timeout(2_000),
-    })
-    await answer.text()
-    if (!answer.ok) throw new Error(`status ${answer.status}`)
-  }
-}
 
 /** One connection a record: acknowledged once the source has counted it. */
 function byTcp(port: number): SendRecord {

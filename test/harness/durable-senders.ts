@@ -53,3 +53,16 @@ export class DurableSenders {
     expect({ lost, tooOften }).toEqual({ lost: [], tooOften: [] })
   }
 }
+
+/** Acknowledged means that the records of a request are in the log. */
+export function byWebhook(port: number): SendRecord {
+  return async (id) => {
+    const answer = await fetch(`http://127.0.0.1:${port}/`, {
+      method: 'POST',
+      body: JSON.stringify({ id }),
+      signal: AbortSignal.timeout(2_000),
+    })
+    await answer.text()
+    if (!answer.ok) throw new Error(`status ${answer.status}`)
+  }
+}
