@@ -1,3 +1,5 @@
+import type { TlsMaterial } from './tls-material.ts'
+
 /** Ordered, reliable byte connections. Real: TCP; virtual: queues with delays and faults. */
 export interface Net {
   /**
@@ -10,7 +12,7 @@ export interface Net {
     onRefused?: (remote: string, reason: string) => void,
   ): Promise<Listener>
   /** Rejects with MillraceError CONNECT_FAILED (retriable). */
-  connect(address: NetAddress): Promise<Connection>
+  connect(address: PeerAddress): Promise<Connection>
 }
 
 export interface NetAddress {
@@ -21,6 +23,16 @@ export interface NetAddress {
 export interface ListenAddress extends NetAddress {
   /** Other processes may listen there, too: each connection goes to one of them. */
   shared?: boolean
+  /**
+   * Reads what the server shows, and with `ca` whom it lets in; called at the start and again every minute. Absent: peers
+   * speak as they are. (The processes of a job encrypt by themselves.)
+   */
+  tls?: (() => Promise<TlsMaterial>) | undefined
+}
+
+/** Whom to connect to, and with TLS whom to trust and what to show. */
+export interface PeerAddress extends NetAddress {
+  tls?: TlsMaterial | undefined
 }
 
 export interface Listener {

@@ -24,7 +24,7 @@ export const flumeConnector = (connectKafka: KafkaConnect): Pick<Required<Connec
     const options = readSinkOptions(written)
     return {
       writer: (context) => new FlumeSinkWriter(context, options),
-      probe: async ({ ports }) => `${await firstThatAnswers(ports.plainNet, options.connect)} answers`,
+      probe: async ({ ports }) => `${await firstThatAnswers(ports, options.connect, options.tls)} answers`,
     }
   },
 })

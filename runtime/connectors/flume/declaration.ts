@@ -1,11 +1,13 @@
 import type { RecordFormat, TimestampFormat } from '../../formats/format.ts'
 import type { ConnectorDeclaration, OptionProblem, Options } from '../../graph/connector-declaration.ts'
 import { fieldOf, type Schema } from '../../model/schema.ts'
+import type { TlsFiles } from '../../model/tls-files.ts'
 import { fieldsByHeader } from '../kit/fields-by-header.ts'
 import { formatProblems, recordFormat, timestampFormat } from '../kit/format-option.ts'
 import { hostList } from '../kit/host-list.ts'
 import { mapping, OptionSet } from '../kit/option-set.ts'
 import { byteSize, choice, count, duration, port } from '../kit/option-types.ts'
+import { serverTls, tls } from '../kit/tls-option.ts'
 import { checkFits, log, warnOfNoLog } from '../kit/write-ahead-log/log-option.ts'
 import type { LoggedOptions } from '../kit/write-ahead-log/logged-source.ts'
 import { RECEIVED_WITH_HEADERS, receivedProblems } from '../kit/write-ahead-log/received-option.ts'
@@ -28,6 +30,10 @@ export const sourceOptions = new OptionSet(
       type: mapping(RECEIVED_WITH_HEADERS),
       doc: 'Fields of the schema that hold what an event says beside its body. A header with an id (UUIDInterceptor), and `dedupe` by that field, make rows of events that come again come once.',
     },
+    tls: {
+      type: serverTls,
+      doc: 'Encrypts the connections of agents (`ssl = true` of their sinks): files of a mounted Secret with the certificate of this server and its key, and with `caFile` the authority that agents need a certificate of. They are read again every minute.',
+    },
     maxBatchBytes: { type: byteSize('64Ki'), default: '8Mi', doc: 'A connection with a larger batch is closed.' },
     maxBatchEvents: {
       type: count(1_000_000),
@@ -46,6 +52,11 @@ export const sinkOptions = new OptionSet({
     type: hostList,
     required: 'host:port, or a list of them',
     doc: 'Avro sources of agents; one that answers is taken.',
+  },
+  tls: {
+    type: tls,
+    default: false,
+    doc: 'Encrypts the connections to the agents (`ssl = true` of their sources), and says whom to trust and who the job is. The files are read again for each connection.',
   },
   headers: { type: fieldsByHeader, default: {}, doc: 'Headers of the events, by name: the field whose text each has.' },
   format: { type: recordFormat, default: 'json', doc: 'How a row is written into the body of its event.' },
@@ -87,6 +98,7 @@ function headerProblems(headers: Readonly<Record<string, string>>, schema: Schem
 
 export interface FlumeSinkOptions {
   readonly connect: readonly string[]
+  readonly tls: false | TlsFiles
   readonly headers: Readonly<Record<string, string>>
   readonly format: RecordFormat
   readonly timestampFormat: TimestampFormat
@@ -103,6 +115,7 @@ export function readSinkOptions(options: Options): FlumeSinkOptions {
 export interface FlumeOptions extends LoggedOptions {
   readonly port: number
   readonly compression: 'none' | 'deflate'
+  readonly tls: TlsFiles | undefined
   readonly maxBatchBytes: number
   readonly maxBatchEvents: number
   readonly maxConnections: number

@@ -1,13 +1,16 @@
 import { MillraceError } from '../../model/errors.ts'
-import type { Clock } from '../../ports/clock.ts'
-import type { Connection, Net } from '../../ports/net.ts'
-import { hostAndPort } from '../kit/host-and-port.ts'
+import type { Connection } from '../../ports/net.ts'
+import type { Ports } from '../../ports/ports.ts'
+import { peerAt } from '../kit/host-and-port.ts'
 import type { FlumeSinkOptions } from './declaration.ts'
 import { answeredStatus, appendBatchCall, type FlumeEvent } from './flume-rpc.ts'
 import { encodeNettyMessage, NettyReader } from './netty-frames.ts'
 
 /** An answer is a handshake and a status, or an error with its trace. */
 const MOST_ANSWER_BYTES = 1024 * 1024
+
+type ClientPorts = Pick<Ports, 'plainNet' | 'clock' | 'secretFiles'>
+type ClientOptions = Pick<FlumeSinkOptions, 'connect' | 'timeoutMs' | 'tls'>
 
 interface OpenConnection {
   readonly server: string
@@ -20,16 +23,14 @@ interface OpenConnection {
 
 /** Calls the Avro source of one agent at a time, and the next one after a failure. */
 export class FlumeClient {
-  readonly #net: Net
-  readonly #clock: Clock
-  readonly #options: Pick<FlumeSinkOptions, 'connect' | 'timeoutMs'>
+  readonly #ports: ClientPorts
+  readonly #options: ClientOptions
   #open: OpenConnection | undefined
   #failures = 0
   #serial = 0
 
-  constructor(net: Net, clock: Clock, options: Pick<FlumeSinkOptions, 'connect' | 'timeoutMs'>) {
-    this.#net = net
-    this.#clock = clock
+  constructor(ports: ClientPorts, options: ClientOptions) {
+    this.#ports = ports
     this.#options = options
   }
 
@@ -60,11 +61,11 @@ export class FlumeClient {
   }
 
   async #connect(): Promise<OpenConnection> {
-    const { connect } = this.#options
+    const { connect, tls } = this.#options
     const server = connect[this.#failures % connect.length] ?? ''
     let connection: Connection
     try {
-      connection = await this.#net.connect(hostAndPort(server))
+      connection = await this.#ports.plainNet.connect(await peerAt(server, tls, this.#ports.secretFiles))
     } catch (error) {
       this.#failures += 1
       throw error
@@ -89,7 +90,7 @@ export class FlumeClient {
   #call(open: OpenConnection, bytes: Buffer): Promise<Buffer> {
     const { timeoutMs } = this.#options
     return new Promise((resolve, reject) => {
-      const cancel = this.#clock.after(timeoutMs, () => {
+      const cancel = this.#ports.clock.after(timeoutMs, () => {
         reject(new Error(`no answer within ${timeoutMs} ms`))
       })
       open.answered = (answer) => {

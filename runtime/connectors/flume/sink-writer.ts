@@ -31,10 +31,10 @@ export class FlumeSinkWriter implements SinkWriter {
   #writer: RowWriter | undefined
 
   constructor(context: SinkContext, options: FlumeSinkOptions) {
-    const { clock, rng, plainNet } = context.ports
+    const { clock, rng } = context.ports
     this.#context = context
     this.#options = options
-    this.#client = new FlumeClient(plainNet, clock, options)
+    this.#client = new FlumeClient(context.ports, options)
     this.#environment = {
       clock,
       rng,

@@ -1,4 +1,6 @@
+import type { TlsFiles } from '../../model/tls-files.ts'
 import type { Connection } from '../../ports/net.ts'
+import { readTlsMaterial } from '../../ports/tls-material.ts'
 import type { ReaderContext } from '../source.ts'
 import { HeldBytes } from './held-bytes.ts'
 import { MOST_HELD_BYTES, type IntakeSurroundings } from './intake-surroundings.ts'
@@ -9,12 +11,12 @@ type TakeFrom = (connection: Connection, surroundings: IntakeSurroundings) => Pr
 
 /** Serves every connection that senders make, up to so many at once. Rejects with LISTEN_FAILED. */
 export async function listenForSenders(
-  { port, maxConnections }: { port: number; maxConnections: number },
+  { port, maxConnections, tls }: { port: number; maxConnections: number; tls: TlsFiles | undefined },
   context: ReaderContext,
   intake: Intake,
   take: TakeFrom,
 ): Promise<Receiver> {
-  const { logger, clock, plainNet } = context.ports
+  const { logger, clock, plainNet, secretFiles } = context.ports
   const closing = new AbortController()
   const held = new HeldBytes(MOST_HELD_BYTES)
   const surroundings = { clock, logger, intake, held, signal: closing.signal }
@@ -32,7 +34,15 @@ export async function listenForSenders(
         logger.warn('a connection has failed', { sender: connection.remote, reason: error.message })
     })
   }
-  const listener = await plainNet.listen({ host: context.host, port, shared: context.parallelism > 1 }, admit)
+  const listener = await plainNet.listen(
+    {
+      host: context.host,
+      port,
+      shared: context.parallelism > 1,
+      tls: tls && (() => readTlsMaterial(tls, secretFiles)),
+    },
+    admit,
+  )
   return {
     async close() {
       closing.abort()

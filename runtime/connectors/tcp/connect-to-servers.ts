@@ -1,12 +1,11 @@
 import { MillraceError } from '../../model/errors.ts'
 import { sleep } from '../../ports/clock.ts'
-import type { NetAddress } from '../../ports/net.ts'
 import { Backoff } from '../kit/backoff.ts'
 import { TroubleReporter } from '../kit/trouble-reporter.ts'
 import type { Intake, Receiver } from '../kit/write-ahead-log/reception.ts'
 import type { ReaderContext } from '../source.ts'
 import type { TcpSourceOptions } from './declaration.ts'
-import { hostAndPort } from '../kit/host-and-port.ts'
+import { peerAt } from '../kit/host-and-port.ts'
 import { HeldBytes } from '../kit/held-bytes.ts'
 import { MOST_HELD_BYTES, type IntakeSurroundings } from '../kit/intake-surroundings.ts'
 import { takeFrom } from './intake-connection.ts'
@@ -23,7 +22,7 @@ export function connectToServers(
   const held = new HeldBytes(MOST_HELD_BYTES)
   const surroundings = { clock, logger, intake, held, signal: closing.signal }
   const mine = servers.filter((_, index) => index % context.parallelism === context.slot)
-  const running = mine.map((server) => follow(hostAndPort(server), options, context, surroundings))
+  const running = mine.map((server) => follow(server, options, context, surroundings))
   return {
     async close() {
       closing.abort()
@@ -33,19 +32,19 @@ export function connectToServers(
 }
 
 async function follow(
-  server: NetAddress,
+  server: string,
   options: TcpSourceOptions,
   context: ReaderContext,
   surroundings: IntakeSurroundings,
 ): Promise<void> {
-  const { clock, rng, plainNet } = context.ports
+  const { clock, rng, plainNet, secretFiles } = context.ports
   const { signal } = surroundings
   const trouble = new TroubleReporter(clock, context)
   let backoff = new Backoff()
   while (!signal.aborted) {
     const askedAt = clock.now()
     try {
-      const connection = await plainNet.connect(server)
+      const connection = await plainNet.connect(await peerAt(server, options.tls, secretFiles))
       const abort = (): void => {
         connection.destroy()
       }
@@ -63,7 +62,7 @@ async function follow(
   }
 }
 
-function failed({ host, port }: NetAddress, cause: unknown): MillraceError {
+function failed(server: string, cause: unknown): MillraceError {
   const reason = cause instanceof Error ? cause.message : String(cause)
-  return new MillraceError('TCP_FAILED', `${host}:${port}: ${reason}`, { domain: 'dependency', retriable: true, cause })
+  return new MillraceError('TCP_FAILED', `${server}: ${reason}`, { domain: 'dependency', retriable: true, cause })
 }

@@ -12,7 +12,7 @@ import { TcpSinkWriter } from './sink-writer.ts'
 export const tcpConnector = (connectKafka: KafkaConnect): Pick<Required<Connector>, 'source' | 'sink'> => ({
   source: (written) => {
     const options = readSourceOptions(written)
-    const { listen: port, connect = [], maxConnections } = options
+    const { listen: port, connect = [], maxConnections, tls, serverTls } = options
     if (port === undefined)
       return {
         ...loggedSource(options, {
@@ -20,13 +20,13 @@ export const tcpConnector = (connectKafka: KafkaConnect): Pick<Required<Connecto
           connectKafka,
           open: async (context, intake) => connectToServers(connect, options, context, intake),
         }),
-        probe: async ({ ports }) => `${await firstThatAnswers(ports.plainNet, connect)} answers`,
+        probe: async ({ ports }) => `${await firstThatAnswers(ports, connect, tls)} answers`,
       }
     return loggedSource(options, {
       where: `port ${port}`,
       connectKafka,
       open: (context, intake) =>
-        listenForSenders({ port, maxConnections }, context, intake, (connection, surroundings) =>
+        listenForSenders({ port, maxConnections, tls: serverTls }, context, intake, (connection, surroundings) =>
           takeFrom(connection, options, surroundings),
         ),
     })
@@ -35,7 +35,7 @@ export const tcpConnector = (connectKafka: KafkaConnect): Pick<Required<Connecto
     const options = readSinkOptions(written)
     return {
       writer: (context) => new TcpSinkWriter(context, options),
-      probe: async ({ ports }) => `${await firstThatAnswers(ports.plainNet, options.connect)} answers`,
+      probe: async ({ ports }) => `${await firstThatAnswers(ports, options.connect, options.tls)} answers`,
     }
   },
 })

@@ -4,6 +4,8 @@ import { formatProblems, recordFormat, timestampFormat } from '../kit/format-opt
 import { hostList } from '../kit/host-list.ts'
 import { mapping, OptionSet } from '../kit/option-set.ts'
 import { byteSize, choice, count, duration, port } from '../kit/option-types.ts'
+import type { TlsFiles } from '../../model/tls-files.ts'
+import { tls } from '../kit/tls-option.ts'
 import type { TimestampFormat } from '../../formats/format.ts'
 import { checkFits, log, warnOfNoLog } from '../kit/write-ahead-log/log-option.ts'
 import type { LoggedOptions } from '../kit/write-ahead-log/logged-source.ts'
@@ -23,6 +25,11 @@ export const sourceOptions = new OptionSet(
     listen: { type: port, doc: 'The port that senders connect to; every slot listens on it.' },
     connect: { type: hostList, doc: 'Servers to connect to instead, distributed over the slots.' },
     framing,
+    tls: {
+      type: tls,
+      default: false,
+      doc: 'Encrypts the connections, those that the source makes and those that it takes: files of a mounted Secret with its certificate and key, and with `caFile` the authority that the other side needs a certificate of. They are read again for each connection that is made, and every minute.',
+    },
     log,
     acknowledge: {
       type: acknowledge,
@@ -41,11 +48,19 @@ export const sourceOptions = new OptionSet(
     checkFits(values.log, 'maxRecordBytes', values.maxRecordBytes, report)
     if ((written['listen'] === undefined) === (written['connect'] === undefined))
       report('', 'exactly one of listen and connect is needed')
+    const { listen, tls: encrypts = false } = values
+    if (listen !== undefined && encrypts !== false && encrypts.certificateFile === undefined)
+      report('tls', 'needs certificateFile and keyFile: a server shows a certificate')
   },
 )
 
 export const sinkOptions = new OptionSet({
   connect: { type: hostList, required: 'host:port, or a list of them', doc: 'Servers; one that answers is taken.' },
+  tls: {
+    type: tls,
+    default: false,
+    doc: 'Encrypts the connections, and says whom to trust and who the job is. The files are read again for each connection.',
+  },
   framing,
   acknowledge: {
     type: acknowledge,
@@ -92,6 +107,10 @@ export const declaration: ConnectorDeclaration = {
 export interface TcpSourceOptions extends LoggedOptions {
   readonly listen: number | undefined
   readonly connect: readonly string[] | undefined
+  /** Of connections that the source makes. */
+  readonly tls: false | TlsFiles
+  /** Of connections that it takes. */
+  readonly serverTls: TlsFiles | undefined
   readonly framing: Framing
   readonly acknowledge: 'none' | 'count'
   readonly maxRecordBytes: number
@@ -100,11 +119,13 @@ export interface TcpSourceOptions extends LoggedOptions {
 
 /** Throws OPTIONS_INVALID. */
 export function readSourceOptions(options: Options): TcpSourceOptions {
-  return sourceOptions.read(options)
+  const values = sourceOptions.read(options)
+  return { ...values, serverTls: values.tls === false ? undefined : values.tls }
 }
 
 export interface TcpSinkOptions {
   readonly connect: readonly string[]
+  readonly tls: false | TlsFiles
   readonly framing: Framing
   readonly acknowledge: 'none' | 'count'
   readonly format: RecordFormat

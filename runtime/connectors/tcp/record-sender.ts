@@ -6,7 +6,7 @@ import { TroubleReporter } from '../kit/trouble-reporter.ts'
 import type { SinkContext } from '../sink.ts'
 import { AcknowledgementReader } from './acknowledgements.ts'
 import type { TcpSinkOptions } from './declaration.ts'
-import { hostAndPort } from '../kit/host-and-port.ts'
+import { peerAt } from '../kit/host-and-port.ts'
 
 /** Above it the job waits. */
 const MOST_UNCONFIRMED_BYTES = 4 * 1024 * 1024
@@ -14,7 +14,7 @@ const MOST_UNCONFIRMED_BYTES = 4 * 1024 * 1024
 const PATIENCE_MS = 600_000
 const LOOK_MS = 100
 
-type SenderOptions = Pick<TcpSinkOptions, 'connect' | 'acknowledge' | 'timeoutMs'>
+type SenderOptions = Pick<TcpSinkOptions, 'connect' | 'tls' | 'acknowledge' | 'timeoutMs'>
 type SenderContext = Pick<SinkContext, 'ports' | 'reportTrouble'>
 
 /**
@@ -100,13 +100,13 @@ export class RecordSender {
 
   /** Connects to one server after the other until one answers; what is not confirmed then goes there. */
   async #connect(): Promise<void> {
-    const { clock, rng, plainNet } = this.#context.ports
+    const { clock, rng, plainNet, secretFiles } = this.#context.ports
     while (!this.#closed && this.#failure === undefined) {
       // a server that accepts and ends connections is asked no faster than one that refuses them
       if (this.#failures > 0) await sleep(clock, this.#backoff.nextMs(rng))
       const server = this.#options.connect[this.#failures % this.#options.connect.length] ?? ''
       try {
-        this.#adopt(server, await plainNet.connect(hostAndPort(server)))
+        this.#adopt(server, await plainNet.connect(await peerAt(server, this.#options.tls, secretFiles)))
         return
       } catch (error) {
         this.#failures += 1

@@ -2,7 +2,7 @@ import { createServer, Socket } from 'node:net'
 import type { AddressInfo, LookupFunction, Server, SocketConstructorOpts } from 'node:net'
 import { MillraceError } from '../../model/errors.ts'
 import type { AddressGuard } from './guarded-lookup.ts'
-import type { Connection, ListenAddress, Listener, Net, NetAddress } from '../net.ts'
+import type { Connection, ListenAddress, Listener, Net, NetAddress, PeerAddress } from '../net.ts'
 
 /**
  * Bytes a socket buffers before `onDrain` is owed. A writer that waits with less than this buffered waits for ever:
@@ -16,9 +16,20 @@ const KEEP_ALIVE_MS = 60_000
 const READ_BYTES = 256 * 1024
 
 /** TCP without Nagle's delay: frames are batched by the exchange already. */
-export const realNet: Net = { listen, connect: (address) => connectPlain(address) }
+export const realNet: Net = { listen, connect: (address) => connectTo(address) }
 
-function listen(address: ListenAddress, onConnection: (connection: Connection) => void): Promise<Listener> {
+/** `lookup` resolves names; without it the system does. Rejects with CONNECT_FAILED. */
+export function connectTo(address: PeerAddress, lookup?: AddressGuard['lookup']): Promise<Connection> {
+  return address.tls === undefined
+    ? connectPlain(address, lookup)
+    : import('./tls-net.ts').then(({ connectCertified }) => connectCertified(address, lookup))
+}
+
+async function listen(address: ListenAddress, onConnection: (connection: Connection) => void): Promise<Listener> {
+  if (address.tls !== undefined) {
+    const { certifiedServer } = await import('./tls-net.ts')
+    return listening(await certifiedServer(address.tls, onConnection), address)
+  }
   const server = createServer(
     { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS, highWaterMark: HIGH_WATER_MARK },
     (socket) => {
@@ -61,8 +72,7 @@ export function listening(server: Server, address: ListenAddress): Promise<Liste
   })
 }
 
-/** `lookup` resolves names; without it the system does. */
-export function connectPlain(address: NetAddress, lookup?: AddressGuard['lookup']): Promise<Connection> {
+function connectPlain(address: NetAddress, lookup?: AddressGuard['lookup']): Promise<Connection> {
   const input = new ConnectionInput()
   // The socket passes its options on to the stream below it; the declared type leaves that out.
   const options: SocketConstructorOpts & { highWaterMark: number } = {

@@ -5,10 +5,10 @@ import { promisify } from 'node:util'
 import { brotliDecompress, gunzip, inflate } from 'node:zlib'
 import { MillraceError } from '../../../model/errors.ts'
 import { memberOf } from '../../../model/fields.ts'
+import { certificateOptions, renewCertificate } from '../../../ports/real/server-certificate.ts'
 import type { ListenWebhook, WebhookAnswer, WebhookRequest, WebhookServer, WebhookServerOptions } from '../server.ts'
 
 const KEEP_ALIVE_MS = 60_000
-const TLS_AGAIN_MS = 60_000
 /** Slow and half-open connections are looked for so often. */
 const CHECK_MS = 1_000
 const MAX_HEADER_BYTES = 16 * 1024
@@ -35,22 +35,20 @@ export const listenWebhook: ListenWebhook = async (options, handle) => {
   const server =
     tls === undefined
       ? createServer(limits, answer)
-      : createTlsServer({ ...limits, ...(await tlsOptions(tls)) }, answer)
+      : createTlsServer({ ...limits, ...(await certificateOptions(tls)) }, answer)
   server.maxConnections = options.maxConnections
   // a connection that is no HTTP is closed by node:http with 400; a failed handshake just ends
   server.on('tlsClientError', () => undefined)
   await listening(server, options)
-  const again = tls === undefined ? undefined : setInterval(() => void renew(server as TlsServer, tls), TLS_AGAIN_MS)
-  again?.unref()
-  return serving(server, again)
+  if (tls !== undefined) renewCertificate(server as TlsServer, tls)
+  return serving(server)
 }
 
-function serving(server: Server | TlsServer, again: NodeJS.Timeout | undefined): WebhookServer {
+function serving(server: Server | TlsServer): WebhookServer {
   return {
     port: (server.address() as AddressInfo).port,
     close: () =>
       new Promise((resolve) => {
-        clearInterval(again)
         server.close(() => {
           resolve()
         })
@@ -60,20 +58,6 @@ function serving(server: Server | TlsServer, again: NodeJS.Timeout | undefined):
           server.closeAllConnections()
         }, CHECK_MS).unref()
       }),
-  }
-}
-
-async function tlsOptions(read: NonNullable<WebhookServerOptions['tls']>): Promise<object> {
-  const material = await read()
-  return { ...material, requestCert: material.ca !== undefined, rejectUnauthorized: material.ca !== undefined }
-}
-
-/** Keeps the old certificate while the new one cannot be read. */
-async function renew(server: TlsServer, read: NonNullable<WebhookServerOptions['tls']>): Promise<void> {
-  try {
-    server.setSecureContext(await read())
-  } catch {
-    // a Secret that is half written is whole in a minute, and connections with the old certificate go on
   }
 }
 

@@ -2,9 +2,9 @@ import { afterEach, expect, test } from 'vitest'
 import { FlumeClient } from '../../../../../runtime/connectors/flume/flume-client.ts'
 import { FlumeRequests, statusAnswer, type FlumeEvent } from '../../../../../runtime/connectors/flume/flume-rpc.ts'
 import { encodeNettyMessage, NettyReader } from '../../../../../runtime/connectors/flume/netty-frames.ts'
-import { realClock } from '../../../../../runtime/ports/real/clock.ts'
 import type { Listener } from '../../../../../runtime/ports/net.ts'
 import { realNet } from '../../../../../runtime/ports/real/net.ts'
+import { quietPorts } from '../../../../harness/source-context.ts'
 
 const ending: (() => unknown)[] = []
 afterEach(async () => {
@@ -48,7 +48,7 @@ async function server(...faults: Fault[]): Promise<Server> {
 }
 
 function client(connect: readonly string[], timeoutMs = 60_000): FlumeClient {
-  const made = new FlumeClient(realNet, realClock, { connect, timeoutMs })
+  const made = new FlumeClient(quietPorts(), { connect, timeoutMs, tls: false })
   ending.push(() => made.close())
   return made
 }
