@@ -2,6 +2,7 @@ import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
+import { makeCertificate } from '../../embedded/credentials.ts'
 import { compileRowClass } from '../../runtime/codegen/rows/row.ts'
 import { takeFromAgent } from '../../runtime/connectors/flume/agent-connection.ts'
 import { HeldBytes } from '../../runtime/connectors/kit/held-bytes.ts'
@@ -233,6 +234,59 @@ describe.skipIf(why !== undefined)(`agents of Flume${why === undefined ? '' : ` 
         () => receiver.log(),
       )
       expect(new Set(received())).toEqual(new Set(Array.from({ length: count }, (_, n) => `row-${n}`)))
+    },
+    LONG_MS,
+  )
+
+  test(
+    'over TLS: every event of one that sends becomes a row, and every row of a sink is there',
+    async () => {
+      const [sent = 0, received = 0] = await freePorts(2)
+      const folder = mkdtempSync(join(dir, 'tls-'))
+      const { key, certificate } = await makeCertificate('127.0.0.1')
+      const [keyFile, certificateFile] = [join(folder, 'server.key'), join(folder, 'server.crt')]
+      writeFileSync(keyFile, key)
+      writeFileSync(certificateFile, certificate)
+      const out = join(folder, 'received')
+      const receiver = await startFlumeReceiver({
+        dir: join(folder, 'receiver'),
+        port: received,
+        out,
+        shown: { certificate: certificateFile, key: keyFile },
+      })
+      ending.push(() => receiver.kill())
+      const tls = { certificateFile, keyFile }
+      const file = new LocalRuns(folder).fileOf([
+        { id: 'events', source: { flume: { port: sent, log: 'none', format: 'raw', tls } }, schema: { n: 'string' } },
+        {
+          id: 'out',
+          from: 'events',
+          sink: { flume: { connect: `127.0.0.1:${received}`, tls: { caFile: certificateFile } } },
+        },
+      ])
+      const millrace = startMillrace('run', file)
+      ending.push(() => killRun(millrace))
+      const events = 2_000
+      const sender = await agent({
+        dir: join(folder, 'sender'),
+        input: { kind: 'sequence', events },
+        channel: 'memory',
+        port: sent,
+        batchSize: 100,
+        compression: 'none',
+        trusted: certificateFile,
+      })
+      const rows = (): string[] =>
+        linesOf(out)
+          .filter((line) => line.endsWith('}'))
+          .map((line) => (JSON.parse(line) as { n: string }).n)
+      await waitFor(
+        'the agent has written every row',
+        PATIENCE_MS,
+        async () => rows().length >= events,
+        () => `${millrace.stderr()}\n${sender.log()}\n${receiver.log()}`,
+      )
+      expect([...new Set(rows())].sort()).toEqual(Array.from({ length: events }, (_, n) => String(n)).sort())
     },
     LONG_MS,
   )

@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fetchJars, javaMissing } from './maven.ts'
+import { runCommand } from './run-command.ts'
 import { spawnTied, type TiedProcess } from './tied-process.ts'
 import { waitFor } from './wait-for.ts'
 
@@ -21,6 +22,8 @@ export interface FlumeAgentOptions {
   readonly port: number
   readonly batchSize: number
   readonly compression: 'none' | 'deflate'
+  /** The PEM certificate that the sink trusts; without it the sink does not encrypt. */
+  readonly trusted?: string
 }
 
 export interface FlumeAgent {
@@ -42,20 +45,66 @@ export function fetchFlume(): Promise<string> {
 }
 
 /** Starts an agent that sends, which ends with this process; it runs when this returns. */
-export function startFlumeAgent(options: FlumeAgentOptions): Promise<FlumeAgent> {
+export async function startFlumeAgent(options: FlumeAgentOptions): Promise<FlumeAgent> {
   const dir = resolve(options.dir)
-  return startAgent(dir, settingsOf(dir, options))
+  const { trusted } = options
+  return startAgent(dir, {
+    ...settingsOf(dir, options),
+    ...(trusted === undefined ? {} : await trusting(dir, trusted)),
+  })
+}
+
+const STORE_PASSWORD = 'changeit'
+
+async function trusting(dir: string, certificate: string): Promise<Settings> {
+  mkdirSync(dir, { recursive: true })
+  const store = join(dir, 'trusted.p12')
+  const how = ['-storetype', 'PKCS12', '-storepass', STORE_PASSWORD, '-noprompt']
+  await runCommand('keytool', ['-importcert', '-alias', 'source', '-file', certificate, '-keystore', store, ...how], {
+    bed: 'flume',
+    doing: 'making the store of trusted certificates',
+  })
+  return {
+    'a.sinks.k.ssl': 'true',
+    'a.sinks.k.truststore': store,
+    'a.sinks.k.truststore-password': STORE_PASSWORD,
+    'a.sinks.k.truststore-type': 'PKCS12',
+  }
+}
+
+async function showing(dir: string, certificate: string, key: string): Promise<Settings> {
+  mkdirSync(dir, { recursive: true })
+  const store = join(dir, 'shown.p12')
+  const how = ['-name', 'source', '-passout', `pass:${STORE_PASSWORD}`]
+  await runCommand('openssl', ['pkcs12', '-export', '-in', certificate, '-inkey', key, '-out', store, ...how], {
+    bed: 'flume',
+    doing: 'making the store of its certificate',
+  })
+  return {
+    'a.sources.r.ssl': 'true',
+    'a.sources.r.keystore': store,
+    'a.sources.r.keystore-password': STORE_PASSWORD,
+    'a.sources.r.keystore-type': 'PKCS12',
+  }
 }
 
 /**
  * Starts an agent whose Avro source listens on a port, over a file channel. The bodies of its events become lines of
  * files in `out`.
  */
-export function startFlumeReceiver(options: { dir: string; port: number; out: string }): Promise<FlumeAgent> {
+export async function startFlumeReceiver(options: {
+  dir: string
+  port: number
+  out: string
+  /** The files, PEM, of what its source shows; without it the source takes plain text. */
+  shown?: { readonly certificate: string; readonly key: string }
+}): Promise<FlumeAgent> {
   const dir = resolve(options.dir)
+  const { shown } = options
   mkdirSync(options.out, { recursive: true })
   return startAgent(dir, {
     ...NAMES,
+    ...(shown === undefined ? {} : await showing(dir, shown.certificate, shown.key)),
     'a.sources.r.type': 'avro',
     'a.sources.r.bind': '127.0.0.1',
     'a.sources.r.port': options.port,
