@@ -2,6 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { makeCertificate } from '../../embedded/credentials.ts'
+import { openAnyStore } from '../../runtime/builtin-stores.ts'
 import { type HbaseBed, hbaseBedMissing, startHbase } from '../harness/beds/hbase-bed.ts'
 import { freePorts } from '../harness/beds/free-port.ts'
 import { waitFor } from '../harness/beds/wait-for.ts'
@@ -448,6 +450,42 @@ describe.skipIf(why !== undefined)(`a real HBase${why === undefined ? '' : ` (le
       const millrace = startMillrace('run', job, '--in-process')
       await reported(millrace, `no answer from 127.0.0.1:${nobody}`)
       await killRun(millrace)
+    },
+    LONG_MS,
+  )
+
+  test(
+    'over TLS: rows are written and looked up, checkpoints are kept, and a gateway that is not trusted is reported',
+    async () => {
+      await createTable('secure', 'd')
+      await createTable('state', 'd')
+      const made = await makeCertificate('127.0.0.1')
+      const [key, certificate, other] = [join(dir, 'tls.key'), join(dir, 'tls.crt'), join(dir, 'other.crt')]
+      writeFileSync(key, made.key)
+      writeFileSync(certificate, made.certificate)
+      writeFileSync(other, (await makeCertificate('127.0.0.1')).certificate)
+      const url = await hbase.startSecureGateway({ certificate, key })
+      const trusting = (caFile: string): object => ({ ...table('secure', 'id'), url, tls: { caFile } })
+      const source = { values: [{ id: 'a', v: 1 }] }
+      const schema = { id: 'string', v: 'long' }
+      await rowsOf([
+        { id: 'rows', source, schema },
+        { id: 'out', from: 'rows', sink: { hbase: trusting(certificate) } },
+      ])
+      expect(await printed('read', 'secure', 'key=string', 'd:v=long')).toEqual(['a|1'])
+      const refused = startMillrace(
+        'run',
+        runs.fileOf([
+          { id: 'rows', source, schema },
+          { id: 'out', from: 'rows', sink: { hbase: trusting(other) } },
+        ]),
+      )
+      await reported(refused, 'certificate')
+      await killRun(refused)
+      const host = new URL(url).host
+      const store = openAnyStore(`hbase://${host}/state/folder?tls=true&caFile=${encodeURIComponent(certificate)}`)
+      expect(await store.createIfAbsent('a', Buffer.from('x'))).toBe('created')
+      expect(Buffer.from((await store.get('a')) ?? []).toString()).toBe('x')
     },
     LONG_MS,
   )

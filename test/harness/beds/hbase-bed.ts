@@ -1,4 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { join, resolve } from 'node:path'
 import { freePorts } from './free-port.ts'
 import { fetchJars, javaMissing } from './maven.ts'
@@ -44,6 +45,8 @@ export interface HbaseBed {
   served(): Promise<void>
   /** HBase's own Java client: what `hbase/Client.java` prints for these arguments. */
   client(...args: readonly string[]): Promise<string>
+  /** Starts another gateway, which shows a certificate (PEM files); gives its address. */
+  startSecureGateway(shown: { readonly certificate: string; readonly key: string }): Promise<string>
   stop(): Promise<void>
 }
 
@@ -106,6 +109,36 @@ export async function startHbase(options: { dir: string }): Promise<HbaseBed> {
         bed: 'hbase',
         doing: args.slice(0, 2).join(' '),
       }),
+    async startSecureGateway({ certificate, key }) {
+      const [port = 0] = await freePorts(1)
+      const [store, password] = [join(dir, 'gateway.p12'), 'changeit']
+      const how = ['-name', 'gateway', '-passout', `pass:${password}`]
+      await runCommand('openssl', ['pkcs12', '-export', '-in', certificate, '-inkey', key, '-out', store, ...how], {
+        bed: 'hbase',
+        doing: 'making the store of the certificate',
+      })
+      const site = join(dir, 'secure')
+      mkdirSync(site, { recursive: true })
+      const settings = {
+        ...settingsOf(dir, ports),
+        'hbase.rest.port': String(port),
+        'hbase.rest.ssl.enabled': 'true',
+        'hbase.rest.ssl.keystore.store': store,
+        'hbase.rest.ssl.keystore.password': password,
+        'hbase.rest.ssl.keystore.type': 'PKCS12',
+      }
+      writeFileSync(join(site, 'hbase-site.xml'), siteOf(settings))
+      const log = join(dir, 'secure-gateway.log')
+      const args = ['-Xmx256m', '-cp', `${site}:${java.at(-1)}`, 'org.apache.hadoop.hbase.rest.RESTServer', 'start']
+      running.set('secure gateway', await spawnTied('java', [...MODULES, ...args], { log, cwd: dir }))
+      await waitFor(
+        'the secure gateway listens',
+        STARTS_WITHIN_MS,
+        () => accepts(port),
+        () => running.get('secure gateway')?.logTail() ?? '',
+      )
+      return `https://127.0.0.1:${port}`
+    },
     async stop() {
       await Promise.all([...running.values()].map((process) => process.stop(STOPS_WITHIN_MS)))
     },
@@ -148,4 +181,16 @@ function siteOf(settings: Readonly<Record<string, string>>): string {
     ([name, value]) => `<property><name>${name}</name><value>${value}</value></property>`,
   )
   return `<configuration>\n${properties.join('\n')}\n</configuration>\n`
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.once('error', () => {
+      resolve(false)
+    })
+  })
 }
