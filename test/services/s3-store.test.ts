@@ -101,6 +101,45 @@ describe.skipIf(why !== undefined)(`checkpoints in S3${why === undefined ? '' : 
     LONG_MS,
   )
 
+  test(
+    'a checkpoint of 20 slots with little state takes three PUTs and the log entry, by the log of the server',
+    async () => {
+      const file = join(dir, 'twenty.json')
+      const store = `s3://state/twenty?endpoint=${encodeURIComponent(s3.endpoint)}`
+      writeFileSync(file, JSON.stringify(twentySlots(store)))
+      const job = startMillrace('run', file, '--in-process')
+      const entries = (): number[] => putsOf('twenty/').flatMap((path, at) => (/log\/\d+$/.test(path) ? [at] : []))
+      await waitFor('20 checkpoints', PATIENCE_MS, () => Promise.resolve(entries().length > 22), job.stderr)
+      job.process.kill('SIGINT')
+      await job.ended
+      // behind the claim and the checkpoints of the start
+      const at = entries()
+      const [from = 0, to = 0] = [at[2], at[22]]
+      expect((to - from) / 20).toBeLessThanOrEqual(4)
+    },
+    LONG_MS,
+  )
+
+  /** The paths of what was put below a folder, in order. */
+  function putsOf(folder: string): string[] {
+    return s3
+      .accessLog()
+      .flatMap((line) => / s3_(?:PutObject|CreateMultipartUpload|UploadPart) (\S+) /.exec(line)?.[1] ?? [])
+      .filter((path) => path.startsWith(folder))
+  }
+
+  /** Ten that read and ten that count by 20 keys. */
+  function twentySlots(store: string): object {
+    const graph = [
+      { id: 'bids', source: { nexmark: { rate: '1000/s', events: 1_000_000 } } },
+      { id: 'of', from: 'bids', set: { k: 'bidder % 20' } },
+      { id: 'counts', from: 'of', keyBy: 'k', aggregate: { n: 'count()' }, emit: 'everyRow' },
+      { id: 'out', from: 'counts', sink: { file: { path: 'counts' } } },
+    ]
+    const spec = { replicas: 10, checkpoints: { store, interval: '500ms' }, graph }
+    return { apiVersion: 'millrace.dev/v1alpha1', kind: 'StreamJob', metadata: { name: 'twenty' }, spec }
+  }
+
   /** The files on the server's disk: not our client. */
   function manifests(): string[] {
     return readdirSync(s3.folderOf('state'), { recursive: true })

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { cacheFolder } from './cache-folder.ts'
 import { freePorts } from './free-port.ts'
@@ -16,6 +16,8 @@ export interface S3Bed {
   readonly secretKey: string
   /** Where the objects of a bucket lie as files, for readers that are not clients of S3. */
   folderOf(bucket: string): string
+  /** What was asked of it since it started first, a line for each request, as S3's own logs of access have them. */
+  accessLog(): readonly string[]
   /** SIGKILL. */
   kill(): Promise<void>
   /** Starts it again on the same port and data. */
@@ -59,13 +61,18 @@ export async function startS3(options: { dir: string; buckets: readonly string[]
   const endpoint = `http://127.0.0.1:${port}`
   const [accessKey, secretKey] = ['bedkey', 'bedsecret123']
   const env = { ...process.env, ROOT_ACCESS_KEY: accessKey, ROOT_SECRET_KEY: secretKey }
+  const accessLog = join(dir, 'access.log')
   let server: TiedProcess | undefined
   const start = async (): Promise<void> => {
-    server = await spawnTied(program, ['--port', `127.0.0.1:${port}`, '--quiet', 'posix', data], {
-      log: join(dir, 'versitygw.log'),
-      env,
-      cwd: dir,
-    })
+    server = await spawnTied(
+      program,
+      ['--port', `127.0.0.1:${port}`, '--quiet', '--access-log', accessLog, 'posix', data],
+      {
+        log: join(dir, 'versitygw.log'),
+        env,
+        cwd: dir,
+      },
+    )
     await waitFor(
       'versitygw answers',
       STARTS_WITHIN_MS,
@@ -79,6 +86,7 @@ export async function startS3(options: { dir: string; buckets: readonly string[]
     accessKey,
     secretKey,
     folderOf: (bucket) => join(data, bucket),
+    accessLog: () => readFileSync(accessLog, 'utf8').trimEnd().split('\n'),
     kill: async () => server?.kill(),
     start,
     stop: async () => server?.stop(5000),
