@@ -108,7 +108,7 @@ annotations: {{- toYaml . | nindent 2 }}
   verbs: [update]
 - apiGroups: ['']
   resources: [pods]
-  verbs: [get, list, watch, create, delete]
+  verbs: [list, watch, create, delete]
 # the Services of a job; looked at, since one of that name may be somebody else's
 - apiGroups: ['']
   resources: [services]
