@@ -26,8 +26,11 @@ export interface Observation {
 
 /** The one thing to do now, and the reason that users see. */
 export type Decision =
-  /** Nothing to do; `rejected` is set while Druid runs something older than what was asked for. */
-  | { act: 'nothing'; drift: readonly string[]; rejected?: string }
+  /**
+   * Nothing to do; `rejected` is set while Druid runs something older than what was asked for, `sampleRefused` when that
+   * was not even sent.
+   */
+  | { act: 'nothing'; drift: readonly string[]; rejected?: string; sampleRefused?: string }
   | { act: 'apply'; reason: ApplyReason; message: string; spec: JsonObject }
   /** Druid has what was sent; only the status does not say so yet. */
   | { act: 'confirm'; reason: ApplyReason; message: string; live: JsonObject }

@@ -1,6 +1,8 @@
 import { MillraceError } from '../../runtime/model/errors.ts'
 import type { DruidTask, JsonObject, SupervisorOverview, SupervisorStatus, SupervisorVersion } from './druid-client.ts'
+import { withoutSecrets } from '../../runtime/model/redacted.ts'
 import type { Json } from './json.ts'
+import type { Sample } from './sample.ts'
 import { isJsonObject } from './json.ts'
 
 /** An answer of Druid: `json` is undefined when the body is none. */
@@ -65,6 +67,18 @@ function druidText({ json, text }: DruidAnswer): string {
     .replace(/\s+/g, ' ')
     .trim()
   return plain === '' ? 'no text' : plain.slice(0, MAX_TEXT)
+}
+
+/** Rows of an answer that has none are none. */
+export function parseSample(json: Json | undefined, secrets: readonly string[]): Sample {
+  const data = objects(isJsonObject(json) ? json['data'] : undefined)
+  const unreadable = data.filter((row) => row['unparseable'] === true)
+  const error = unreadable.find((row) => typeof row['error'] === 'string')?.['error']
+  return {
+    rows: data.length,
+    unreadable: unreadable.length,
+    firstError: typeof error === 'string' ? withoutSecrets(error, secrets) : undefined,
+  }
 }
 
 export function parseVersions(json: Json | undefined): SupervisorVersion[] {

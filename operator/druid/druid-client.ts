@@ -1,4 +1,5 @@
 import type { Json } from './json.ts'
+import type { Sample } from './sample.ts'
 
 /**
  * The Druid HTTP API as the operator uses it, bound to one endpoint of the operator's configuration.
@@ -21,6 +22,11 @@ export interface DruidClient {
    * holds one lock for all of its supervisors.
    */
   applySupervisor(spec: JsonObject): Promise<void>
+  /**
+   * Has Druid read some records as this specification says, without a supervisor; up to about 2 s for a topic with fewer.
+   * Rejects as applySupervisor does.
+   */
+  sample(spec: JsonObject): Promise<Sample>
   suspend(id: string): Promise<Outcome>
   resume(id: string): Promise<Outcome>
   terminate(id: string): Promise<Outcome>

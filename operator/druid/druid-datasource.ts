@@ -69,6 +69,7 @@ export interface DruidDatasourceSpec {
   retention?: readonly Readonly<Record<string, unknown>>[]
   /** Absent: left alone; `enabled: false`: removed. `config` is Druid's, without dataSource. */
   compaction?: { enabled?: boolean; config?: Readonly<Record<string, unknown>> }
+  validation?: { sample?: boolean }
   suspended?: boolean
   driftPolicy?: 'Enforce' | 'Warn' | 'Ignore'
   adoption?: 'IfEqual' | 'Always' | 'Never'

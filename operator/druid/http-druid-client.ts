@@ -3,7 +3,15 @@ import { withoutSecrets } from '../../runtime/model/redacted.ts'
 import { UNCONTESTED } from '../controller/leadership.ts'
 import type { DruidAccess } from './druid-access.ts'
 import type { DruidAnswer } from './druid-answers.ts'
-import { answerError, objects, parseOverview, parseStatus, parseTasks, parseVersions } from './druid-answers.ts'
+import {
+  answerError,
+  objects,
+  parseOverview,
+  parseSample,
+  parseStatus,
+  parseTasks,
+  parseVersions,
+} from './druid-answers.ts'
 import type {
   DruidClient,
   DruidTask,
@@ -18,6 +26,7 @@ import { DruidTransport } from '../real/druid-transport.ts'
 import type { CallLimits } from '../real/druid-transport.ts'
 import { isJsonObject } from './json.ts'
 import type { Json } from './json.ts'
+import { sampleRequest, secretsIn, type Sample } from './sample.ts'
 import { WriteQueue } from './write-queue.ts'
 
 /** All supervisors, each with its specification, twice. */
@@ -79,6 +88,18 @@ export class HttpDruidClient implements DruidClient {
   async applySupervisor(spec: JsonObject): Promise<void> {
     const answer = await this.#write('POST', `${SUPERVISORS}?skipRestartIfUnmodified=true`, spec)
     expectOk('POST supervisor', answer)
+  }
+
+  async sample(spec: JsonObject): Promise<Sample> {
+    const secrets = [...(await this.#transport.secrets()), ...secretsIn(spec)]
+    const answer = await this.#transport.call('POST', '/druid/indexer/v1/sampler', sampleRequest(spec))
+    if (answer.status >= 200 && answer.status < 300) return parseSample(answer.json, secrets)
+    const error = answerError('POST sampler', answer)
+    throw new MillraceError(error.code, withoutSecrets(error.message, secrets), {
+      domain: error.domain,
+      retriable: error.retriable,
+      ...(error.hint === undefined ? {} : { hint: error.hint }),
+    })
   }
 
   suspend(id: string): Promise<Outcome> {

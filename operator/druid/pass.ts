@@ -27,6 +27,7 @@ import type { DesiredSupervisor } from './supervisor-spec.ts'
 import { desiredSupervisor, isMarkedElsewhere, markOwnerOf, ownerOf, withOrder } from './supervisor-spec.ts'
 import { unreadAfter, wantsHandOff } from './unread-partitions.ts'
 import { specProblems } from './validate-spec.ts'
+import { verdictOf, verdictOfError, wantsSample, type SampleVerdict } from './sample.ts'
 import { transitionNotes } from './transition-notes.ts'
 
 const DEFAULT_SYNC_MS = 15_000
@@ -237,10 +238,14 @@ export class Pass {
     desired: DesiredSupervisor,
     decision: Extract<Decision, { act: 'apply' }>,
   ): Promise<Decision> {
+    const verdict = await this.#sample(client, desired, decision)
+    if (verdict.kind === 'refused') return { act: 'nothing', drift: [], sampleRefused: verdict.message }
+    const message =
+      verdict.kind === 'passed' ? decision.message : `${decision.message}; not sampled before: ${verdict.why}`
     const time = isoSeconds(this.#parts.kube.now())
     await this.#record.write({
       ...this.#record.status,
-      applying: { hash: desired.hash, time, as: { reason: decision.reason, message: decision.message } },
+      applying: { hash: desired.hash, time, as: { reason: decision.reason, message } },
     })
     try {
       await client.applySupervisor(this.#marked(decision.spec))
@@ -249,7 +254,23 @@ export class Pass {
     }
     const kept = await client.supervisor(desired.id)
     if (!kept) return this.#afterRefusal(client, desired, vanished(desired.id))
-    return this.#applied(desired, decision, kept)
+    return this.#applied(desired, { ...decision, message }, kept)
+  }
+
+  /** A specification whose POST has begun in an earlier pass has been tried. */
+  async #sample(
+    client: DruidClient,
+    { hash }: DesiredSupervisor,
+    { reason, spec }: Extract<Decision, { act: 'apply' }>,
+  ): Promise<SampleVerdict> {
+    const { spec: written } = this.#record.resource
+    if (!wantsSample(reason, written.validation) || this.#record.status.applying?.hash === hash)
+      return { kind: 'passed' }
+    try {
+      return verdictOf(await client.sample(spec))
+    } catch (error) {
+      return verdictOfError(error)
+    }
   }
 
   #applied(

@@ -112,6 +112,14 @@ function verdictsOfDecision(
     const runs = supervisor === undefined ? 'nothing runs' : 'the last good specification continues'
     return stalledBy('Rejected', `Druid refused the specification (${runs}): ${rejected}`)
   }
+  const unsent = decision.act === 'nothing' ? decision.sampleRefused : undefined
+  if (unsent !== undefined) {
+    const runs = supervisor === undefined ? 'nothing runs' : 'the last good specification continues'
+    return stalledBy(
+      'SampleRefused',
+      `the sampler of Druid refused the specification, which was not sent (${runs}): ${unsent}`,
+    )
+  }
   const drift = decision.act === 'nothing' ? [...decision.drift, ...settingsDrift] : []
   const drifted = drift.length > 0 ? yes('ChangedByOthers', `differs at ${drift.join(', ')}`) : no('AsWritten', '')
   if (!supervisor) {

@@ -180,6 +180,10 @@ export const REASONS = {
     act: 'Correct the spec; to try the same once more, change spec.restartNonce.',
   },
   Running: { means: 'What is wanted runs.' },
+  SampleRefused: {
+    means: 'The newest spec was tried on some records by the sampler of Druid and not sent; what runs goes on.',
+    act: 'Correct what the message names; it is tried again at each look. `validation.sample: false` sends it untried.',
+  },
   SavepointCompleted: { means: 'The savepoint is complete and kept at the place that the message names.' },
   SavepointFailed: { means: 'The savepoint did not complete.', act: 'The message says why; the job runs on.' },
   SavepointNotRecorded: {

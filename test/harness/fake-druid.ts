@@ -27,6 +27,8 @@ export class FakeDruid {
   knows: (member: string) => boolean = () => true
   runningTasks = 'none'
   completedTasks = 'none'
+  /** The answer of its sampler in place of the usual one. */
+  sampler: { status: number; text: string } | undefined
   /** 'refuse' closes every connection; a number is the status of every answer. */
   failure: 'refuse' | number | undefined
   /** Called before a write is carried out. */
@@ -54,8 +56,11 @@ export class FakeDruid {
     })
   }
 
+  /** Without what the sampler was asked. */
   writes(): string[] {
-    return this.calls.filter(({ method }) => method !== 'GET').map(({ path }) => path)
+    return this.calls
+      .filter(({ method, path }) => method !== 'GET' && !path.endsWith('/sampler'))
+      .map(({ path }) => path)
   }
 
   /** As if its constructor had thrown: gone without a tombstone. */
@@ -82,9 +87,9 @@ export class FakeDruid {
       request.socket.destroy()
       return
     }
-    if (method !== 'GET') this.beforeWrite()
+    if (method !== 'GET' && !url.pathname.endsWith('/sampler')) this.beforeWrite()
     const { status, text } = this.#answer(method, url, Buffer.concat(chunks).toString('utf8'))
-    if (method === 'POST' && this.losesAnswers) {
+    if (method === 'POST' && this.losesAnswers && !url.pathname.endsWith('/sampler')) {
       request.socket.destroy()
       return
     }
@@ -97,6 +102,7 @@ export class FakeDruid {
       const name = url.searchParams.get('state') === 'running' ? this.runningTasks : this.completedTasks
       return name === 'none' ? json([]) : replay(name)
     }
+    if (url.pathname === '/druid/indexer/v1/sampler') return this.#sample(JSON.parse(body) as Spec)
     const [, kind, dataSource = ''] = /\/(rules|compaction\/config\/datasources)\/([^/]+)$/.exec(url.pathname) ?? []
     if (kind === 'rules') return this.#rulesOf(dataSource, method, body)
     if (kind !== undefined) return this.#compactionOf(dataSource, method, body)
@@ -125,6 +131,14 @@ export class FakeDruid {
       return json({ id })
     }
     return this.#switch(id, supervisor, verb === 'suspend')
+  }
+
+  #sample(posted: Spec): { status: number; text: string } {
+    if (this.sampler !== undefined) return this.sampler
+    const metrics = part(part(part(posted, 'spec'), 'spec'), 'dataSchema')['metricsSpec'] as { type: string }[]
+    return metrics.some(({ type }) => type === 'nonsense')
+      ? replay('supervisor-post-bad-unknown-type')
+      : json({ numRowsRead: 0, numRowsIndexed: 0, data: [] })
   }
 
   #rulesOf(dataSource: string, method: string, body: string): { status: number; text: string } {

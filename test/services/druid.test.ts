@@ -349,11 +349,15 @@ describe.skipIf(why !== undefined)(
       // of the tasks that the last test's changes made some may still be publishing
       await reconciledUntil('one task is left', async () => (await runningTasks()).length === 1)
       const tasks = await runningTasks()
-      await edit({ metrics: [{ type: 'longestSum', name: 'x', fieldName: 'flights' }] })
+      const metrics = [{ type: 'longestSum', name: 'x', fieldName: 'flights' }]
+      await edit({ metrics })
+      await reconciledUntil('its sample was refused', (status) => ready(status) === 'False/SampleRefused')
+      expect(conditionOf((await datasource())?.status, 'Ready')?.message).toMatch(/not sent .*longestSum/)
+      await edit({ validation: { sample: false } })
       await reconciledUntil('it was refused', (status) => ready(status) === 'False/Rejected')
       expect(conditionOf((await datasource())?.status, 'Ready')?.message).toMatch(/longestSum/)
       expect(await runningTasks()).toEqual(tasks)
-      await edit({ metrics: null })
+      await edit({ metrics: null, validation: null })
       await reconciledUntil('it is as before', (status) => ready(status) === 'True/Running')
     })
 

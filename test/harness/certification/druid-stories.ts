@@ -52,7 +52,7 @@ export const DRUID_STORIES: readonly DruidStory[] = [
   {
     name: 'update that Druid refuses',
     begin: running,
-    acts: [{ act: edits({ metrics: [{ type: 'nonsense', name: 'x' }] }) }],
+    acts: [{ act: edits({ metrics: [{ type: 'nonsense', name: 'x' }], validation: { sample: false } }) }],
     isOver: isReady('Rejected'),
     wrong: runs({ restarts: 0, text: 'longSum' }),
   },

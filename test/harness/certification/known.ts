@@ -39,6 +39,13 @@ export const KNOWN: readonly Known[] = [
   {
     kind: 'nature',
     story: /./,
+    call: /^sample/,
+    what: /^events: lost \["Normal (Created|Updated|Adopted).*; not sampled before: /s,
+    why: 'what the sampler cannot be asked is sent without it, and said',
+  },
+  {
+    kind: 'nature',
+    story: /./,
     mishap: /^it falls silent$/,
     call: /./,
     what: /^takes (8[89]|9\d) s longer$/,

@@ -116,6 +116,7 @@ const datasourceSpec: FieldsOf<DruidDatasourceSpec> = {
   tuning: true,
   retention: true,
   compaction: true,
+  validation: true,
   suspended: true,
   driftPolicy: true,
   adoption: true,

@@ -98,6 +98,35 @@ describe('the HTTP client', () => {
     await expect(new HttpDruidClient({ routerUrl }).applySupervisor(bad)).rejects.toThrow(/Could not resolve type id/)
   })
 
+  test('has the sampler read from the start of the topic, and repeats no secret of the specification', async () => {
+    const properties = {
+      'sasl.jaas.config': 'org.apache.kafka.PlainLoginModule required username="shop" password="hunter22";',
+      'ssl.key.password': 'opensesame',
+    }
+    const { kafka } = sampleDatasource().spec
+    const spec = desiredSupervisor(
+      sampleDatasource({ kafka: { brokers: '', topic: '', ...kafka, consumerProperties: properties } }),
+    ).spec
+    const client = new HttpDruidClient({ routerUrl })
+    druid.sampler = {
+      status: 200,
+      text: JSON.stringify({
+        data: [{ unparseable: true, error: 'no opensesame' }, { parsed: {} }, { unparseable: true }],
+      }),
+    }
+    expect(await client.sample(spec)).toEqual({ rows: 3, unreadable: 2, firstError: 'no …' })
+    expect(druid.calls.at(-1)).toMatchObject({ method: 'POST', path: '/druid/indexer/v1/sampler' })
+    druid.sampler = { status: 400, text: '{"error":"bad control flag hunter22 in JAAS config"}' }
+    await expect(client.sample(spec)).rejects.toMatchObject({
+      code: 'DRUID_REJECTED',
+      message: 'bad control flag … in JAAS config',
+    })
+    for (const text of ['', '[]', '{"data":7}', '{"data":[null,[],{"unparseable":"yes"}]}', 'x'.repeat(1000)]) {
+      druid.sampler = { status: 200, text }
+      expect((await client.sample(spec)).unreadable).toBe(0)
+    }
+  })
+
   test('sends the credentials of the endpoint and never shows them', async () => {
     const passwordFile = join(await mkdtemp(join(tmpdir(), 'druid-')), 'password')
     await writeFile(passwordFile, 'hunter2\n')

@@ -276,7 +276,71 @@ describe('a DruidDatasource', () => {
     expect(reasons()).toEqual(['Created', 'TasksHandedOff', 'PartitionsUnread', 'TasksHandedOff', 'Healthy'])
   })
 
+  test('is not sent while the sampler refuses it, in the words of Druid, and is sent when it no longer does', async () => {
+    apply()
+    await settle()
+    const writes = druid.writes().length
+    kube.edit({ spec: { metrics: [{ type: 'nonsense', name: 'x' }] } })
+    await settle()
+    await settle()
+    expect(druid.writes()).toHaveLength(writes)
+    expect(condition('Ready')).toBe('False/SampleRefused')
+    expect(condition('Stalled')).toBe('True/SampleRefused')
+    expect(conditionOf(status(), 'Ready')?.message).toMatch(
+      /not sent \(the last good specification continues\): .*Could not resolve type id/,
+    )
+    expect(status().state).toBe('RUNNING')
+    expect(reasons()).toEqual(['Created', 'SampleRefused'])
+    druid.sampler = { status: 200, text: '{"data":[]}' }
+    kube.edit({ spec: { metrics: [{ type: 'count', name: 'rows' }] } })
+    await settle()
+    expect(condition('Ready')).toBe('True/Running')
+    expect(reasons()).toEqual(['Created', 'SampleRefused', 'Updated'])
+  })
+
+  test('is not sent when none of the first records becomes a row, and is when one does', async () => {
+    const [good, bad] = [
+      { input: {}, parsed: {} },
+      { unparseable: true, error: 'Unable to parse row [x] into JSON' },
+    ]
+    druid.sampler = { status: 200, text: JSON.stringify({ data: [bad, bad] }) }
+    apply()
+    await settle()
+    expect(druid.writes()).toEqual([])
+    expect(conditionOf(status(), 'Ready')?.message).toContain(
+      'none of the first 2 records of the topic becomes a row: Unable to parse row [x] into JSON',
+    )
+    druid.sampler = { status: 200, text: JSON.stringify({ data: [bad, good] }) }
+    await settle()
+    expect(condition('Ready')).toBe('True/Running')
+  })
+
+  test.each([
+    ['has none', { status: 404, text: 'Not Found' }],
+    ['may not be used', { status: 403, text: 'Unauthorized' }],
+    [
+      'finds no topic',
+      {
+        status: 400,
+        text: '{"error":"Failed to sample data: Consumer is not subscribed to any topics or assigned any partitions"}',
+      },
+    ],
+  ])('is sent when the sampler %s, and says so', async (_what, answer) => {
+    druid.sampler = answer
+    apply()
+    await settle()
+    expect(condition('Ready')).toBe('True/Running')
+    expect(kube.events.map(({ message }) => message).join()).toContain('not sampled before: ')
+  })
+
+  test('is not sampled where it does not want to be', async () => {
+    apply({ validation: { sample: false } })
+    await settle()
+    expect(druid.calls.filter(({ path }) => path.endsWith('/sampler'))).toEqual([])
+  })
+
   test('says what Druid refused in its own words while the old specification goes on', async () => {
+    druid.sampler = { status: 200, text: '{"data":[]}' }
     apply()
     await settle()
     kube.edit({ spec: { metrics: [{ type: 'nonsense', name: 'x' }] } })
