@@ -13,7 +13,7 @@ export interface SettingsResult {
   drift: readonly string[]
 }
 
-interface SettingsParts {
+export interface SettingsParts {
   /** An Event that follows from the settings that are returned. */
   note: (note: EventNote) => void
   /** Writes the settings into the status, before Druid is asked to change one of them. */
@@ -51,7 +51,8 @@ export async function applySettings(
   return { settings, drift }
 }
 
-function replaced(settings: readonly SettingStatus[], by: SettingStatus): SettingStatus[] {
+/** The settings with this one in place of that of its name. */
+export function replaced(settings: readonly SettingStatus[], by: SettingStatus): SettingStatus[] {
   return [...settings.filter(({ name }) => name !== by.name), by]
 }
 

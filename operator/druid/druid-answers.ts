@@ -1,5 +1,12 @@
 import { MillraceError } from '../../runtime/model/errors.ts'
-import type { DruidTask, JsonObject, SupervisorOverview, SupervisorStatus, SupervisorVersion } from './druid-client.ts'
+import type {
+  DruidTask,
+  JsonObject,
+  LookupVersion,
+  SupervisorOverview,
+  SupervisorStatus,
+  SupervisorVersion,
+} from './druid-client.ts'
 import { withoutSecrets } from '../../runtime/model/redacted.ts'
 import type { Json } from './json.ts'
 import type { Sample } from './sample.ts'
@@ -79,6 +86,13 @@ export function parseSample(json: Json | undefined, secrets: readonly string[]):
     unreadable: unreadable.length,
     firstError: typeof error === 'string' ? withoutSecrets(error, secrets) : undefined,
   }
+}
+
+/** Undefined for an answer that is no lookup. */
+export function parseLookup(json: Json | undefined): LookupVersion | undefined {
+  if (!isJsonObject(json)) return undefined
+  const { version, lookupExtractorFactory: factory } = json
+  return typeof version === 'string' && isJsonObject(factory) ? { version, factory } : undefined
 }
 
 export function parseVersions(json: Json | undefined): SupervisorVersion[] {

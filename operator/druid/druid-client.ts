@@ -45,6 +45,10 @@ export interface DruidClient {
   compaction(dataSource: string): Promise<JsonObject | undefined>
   setCompaction(dataSource: string, config: JsonObject): Promise<void>
   removeCompaction(dataSource: string): Promise<void>
+  lookup(tier: string, name: string): Promise<LookupVersion | undefined>
+  /** Druid takes a version only that is greater, as a text, than the one it has; else it rejects with DRUID_FAILED. */
+  setLookup(tier: string, name: string, lookup: LookupVersion): Promise<void>
+  removeLookup(tier: string, name: string): Promise<void>
   /** Rows of an SQL query as objects. */
   query(sql: string): Promise<JsonObject[]>
 }
@@ -53,6 +57,12 @@ export interface DruidClient {
 export type Outcome = 'done' | 'already' | 'absent'
 
 export type JsonObject = { readonly [key: string]: Json }
+
+export interface LookupVersion {
+  version: string
+  /** Its lookupExtractorFactory. */
+  factory: JsonObject
+}
 
 export interface SupervisorVersion {
   spec: JsonObject

@@ -69,6 +69,8 @@ export interface DruidDatasourceSpec {
   retention?: readonly Readonly<Record<string, unknown>>[]
   /** Absent: left alone; `enabled: false`: removed. `config` is Druid's, without dataSource. */
   compaction?: { enabled?: boolean; config?: Readonly<Record<string, unknown>> }
+  /** Maps that queries of the whole Druid know; left out: those that the resource named before are removed. */
+  lookups?: readonly { name: string; tier?: string; map: Readonly<Record<string, string>> }[]
   validation?: { sample?: boolean }
   suspended?: boolean
   driftPolicy?: 'Enforce' | 'Warn' | 'Ignore'

@@ -4,6 +4,7 @@ import type { ReconcileResult } from '../controller/controller.ts'
 import type { MetDeletions } from '../controller/met-deletions.ts'
 import type { EventNote } from '../kube/events.ts'
 import { hasUntold, TELL_AGAIN_MS, TELLING_PATIENCE_MS } from '../kube/tell-untold.ts'
+import { removeLookups } from './apply-lookups.ts'
 import { removeSettings } from './apply-settings.ts'
 import { useProblem } from './allowed-use.ts'
 import type { DruidClient, JsonObject } from './druid-client.ts'
@@ -135,6 +136,7 @@ async function terminate(
   { id, isLive }: { id: string; isLive: boolean },
 ): Promise<Outcome> {
   if (!isLive && !resource.status?.applied) return DONE
+  await removeLookups(client, resource)
   if (isLive) {
     await removeSettings(client, resource)
     await client.terminate(id)

@@ -6,6 +6,7 @@ import type { DruidAnswer } from './druid-answers.ts'
 import {
   answerError,
   objects,
+  parseLookup,
   parseOverview,
   parseSample,
   parseStatus,
@@ -16,6 +17,7 @@ import type {
   DruidClient,
   DruidTask,
   JsonObject,
+  LookupVersion,
   Outcome,
   SupervisorOverview,
   SupervisorStatus,
@@ -32,6 +34,7 @@ import { WriteQueue } from './write-queue.ts'
 /** All supervisors, each with its specification, twice. */
 const OVERVIEW_LIMITS: CallLimits = { timeoutMs: 30_000, maxBytes: 64 * 1024 * 1024 }
 const SUPERVISORS = '/druid/indexer/v1/supervisor'
+const LOOKUPS = '/druid/coordinator/v1/lookups/config'
 
 /** The port over HTTP: a path for each call, and what its answers mean. */
 export class HttpDruidClient implements DruidClient {
@@ -158,6 +161,29 @@ export class HttpDruidClient implements DruidClient {
     if (!hasNoCompaction(answer)) expectOk(`DELETE compaction of '${dataSource}'`, answer)
   }
 
+  async lookup(tier: string, name: string): Promise<LookupVersion | undefined> {
+    const answer = await this.#transport.call('GET', lookupPath(tier, name))
+    if (isMissingLookup(answer)) return undefined
+    return parseLookup(expectOk(`GET lookup '${name}'`, answer).json)
+  }
+
+  async setLookup(tier: string, name: string, { version, factory }: LookupVersion): Promise<void> {
+    const send = (): Promise<DruidAnswer> =>
+      this.#write('POST', lookupPath(tier, name), { version, lookupExtractorFactory: factory })
+    const answer = await send()
+    if (!knowsNoLookups(answer)) {
+      expectOk(`POST lookup '${name}'`, answer)
+      return
+    }
+    expectOk('POST lookups', await this.#write('POST', LOOKUPS, {}))
+    expectOk(`POST lookup '${name}'`, await send())
+  }
+
+  async removeLookup(tier: string, name: string): Promise<void> {
+    const answer = await this.#write('DELETE', lookupPath(tier, name))
+    if (answer.status !== 404) expectOk(`DELETE lookup '${name}'`, answer)
+  }
+
   async query(sql: string): Promise<JsonObject[]> {
     const answer = await this.#transport.call('POST', '/druid/v2/sql', { query: sql, resultFormat: 'object' })
     return objects(expectOk('SQL query', answer).json)
@@ -178,6 +204,20 @@ export class HttpDruidClient implements DruidClient {
 
 function supervisorPath(id: string): string {
   return `${SUPERVISORS}/${encodeURIComponent(id)}`
+}
+
+function lookupPath(tier: string, name: string): string {
+  return `${LOOKUPS}/${encodeURIComponent(tier)}/${encodeURIComponent(name)}`
+}
+
+/** Any other 404 means that this Druid has no such call. */
+function isMissingLookup({ status, text }: DruidAnswer): boolean {
+  return status === 404 && /^\{"error":"lookup \[.*\] not found"\}$/.test(text)
+}
+
+/** A Druid that never had a lookup takes none before it is told that there will be some. */
+function knowsNoLookups({ status, text }: DruidAnswer): boolean {
+  return status === 500 && text.includes('Not initialized')
 }
 
 function rulesPath(dataSource: string): string {

@@ -6,7 +6,10 @@ import { orderOf } from '../controller/leadership.ts'
 import { KubeError, unlessNotFound } from '../kube/errors.ts'
 import type { EventNote } from '../kube/events.ts'
 import { isoSeconds } from '../kube/events.ts'
+import { applyLookups } from './apply-lookups.ts'
 import { applySettings } from './apply-settings.ts'
+import { isLookupEntry } from './lookups.ts'
+import type { SettingStatus } from './settings.ts'
 import { useProblem } from './allowed-use.ts'
 import { differences, fewPaths } from './compare-spec.ts'
 import type { ApplyReason, Decision, Observation } from './decide.ts'
@@ -142,13 +145,22 @@ export class Pass {
   }
 
   async #configure(client: DruidClient): Promise<void> {
-    const { settings, drift } = await applySettings(client, this.#record.resource, {
-      note: (event) => {
-        this.#record.note(event)
-      },
-      intend: (intended) => this.#record.write({ ...this.#record.status, settings: intended }),
+    const kept = (this.#record.status.settings ?? []).filter(isLookupEntry)
+    const intend = (settings: SettingStatus[]): Promise<void> =>
+      this.#record.write({ ...this.#record.status, settings })
+    const note = (event: EventNote): void => {
+      this.#record.note(event)
+    }
+    const ofDatasource = await applySettings(client, this.#record.resource, {
+      note,
+      intend: (intended) => intend([...intended, ...kept]),
     })
-    this.#settingsDrift = drift
+    const lookups = await applyLookups(client, this.#record.resource, {
+      note,
+      intend: (intended) => intend([...ofDatasource.settings, ...intended]),
+    })
+    this.#settingsDrift = [...ofDatasource.drift, ...lookups.drift]
+    const settings = [...ofDatasource.settings, ...lookups.settings]
     const { settings: _, ...rest } = this.#record.status
     this.#record.status = settings.length === 0 ? rest : { ...rest, settings }
   }

@@ -5,6 +5,11 @@ import { recorded } from './druid-fixtures.ts'
 
 type Spec = Record<string, unknown>
 
+interface Lookup {
+  version: string
+  lookupExtractorFactory: Spec
+}
+
 /**
  * The part of Druid's API that the operator uses, on loopback, answering with what a real 33.0.0 answered:
  * defaults written out, objects doubled at the top level, 400 in its words, and the supervisor that is gone after an
@@ -17,6 +22,8 @@ export class FakeDruid {
   /** By datasource, as they were sent last. */
   readonly rules = new Map<string, Spec[]>()
   readonly compactions = new Map<string, Spec>()
+  /** By tier and name; undefined before the first one. */
+  lookups: Map<string, Lookup> | undefined
   /** Answers of `GET …/status` in place of the usual ones. */
   status: string | undefined
   /** A partition that no task of a running supervisor has. */
@@ -106,6 +113,8 @@ export class FakeDruid {
     const [, kind, dataSource = ''] = /\/(rules|compaction\/config\/datasources)\/([^/]+)$/.exec(url.pathname) ?? []
     if (kind === 'rules') return this.#rulesOf(dataSource, method, body)
     if (kind !== undefined) return this.#compactionOf(dataSource, method, body)
+    const [, tier, lookup] = /\/lookups\/config(?:\/([^/]+)\/([^/]+))?$/.exec(url.pathname) ?? []
+    if (url.pathname.includes('/lookups/config')) return this.#lookupOf(tier, lookup, method, body)
     if (url.pathname.endsWith('/taskGroups/handoff')) return replay('supervisor-handoff')
     const [, id, verb] = /^\/druid\/indexer\/v1\/supervisor(?:\/([^/]+))?(?:\/([^/]+))?$/.exec(url.pathname) ?? []
     if (id === undefined && method === 'GET') return this.#overview()
@@ -139,6 +148,40 @@ export class FakeDruid {
     return metrics.some(({ type }) => type === 'nonsense')
       ? replay('supervisor-post-bad-unknown-type')
       : json({ numRowsRead: 0, numRowsIndexed: 0, data: [] })
+  }
+
+  /** As a 33.0.0 that never had a lookup answers. */
+  #lookupOf(
+    tier: string | undefined,
+    name: string | undefined,
+    method: string,
+    body: string,
+  ): { status: number; text: string } {
+    if (tier === undefined || name === undefined) {
+      this.lookups ??= new Map()
+      return { status: 202, text: '{}' }
+    }
+    const key = `${tier}/${name}`
+    const live = this.lookups?.get(key)
+    if (method === 'POST') {
+      if (this.lookups === undefined)
+        return {
+          status: 500,
+          text: '{"error":"Not initialized. If this is the first lookup, post an empty map to initialize"}',
+        }
+      const posted = JSON.parse(body) as Lookup
+      if (live !== undefined && posted.version <= live.version)
+        return {
+          status: 500,
+          text: `{"error":"given update for lookup [${tier}]:[${name}] can't replace existing spec"}`,
+        }
+      this.lookups.set(key, posted)
+      return { status: 202, text: '' }
+    }
+    if (live === undefined) return { status: 404, text: `{"error":"lookup [${name}] not found"}` }
+    if (method === 'GET') return json(live)
+    this.lookups?.delete(key)
+    return { status: 202, text: '' }
   }
 
   #rulesOf(dataSource: string, method: string, body: string): { status: number; text: string } {

@@ -116,6 +116,7 @@ export class DruidScene implements Scene {
       supervisor: withoutOrder(supervisor),
       rules: this.druid.rules.get(REF.name) ?? [],
       compaction: this.druid.compactions.get(REF.name),
+      lookups: Object.fromEntries(this.druid.lookups ?? []),
       versions: this.druid.history.get(REF.name)?.length ?? 0,
     }
   }

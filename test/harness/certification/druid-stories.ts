@@ -105,6 +105,17 @@ export const DRUID_STORIES: readonly DruidStory[] = [
       druid.rules.get('clicks')?.length === 1 && druid.compactions.has('clicks') ? undefined : 'not both are set',
   },
   {
+    name: 'set a lookup and remove another one',
+    begin: async (strike: Strike): Promise<DruidScene> =>
+      (
+        await DruidScene.create(strike, sampleDatasource({ lookups: [{ name: 'old', map: { a: 'b' } }] }))
+      ).untilRunning(),
+    acts: [{ act: edits({ lookups: [{ name: 'countries', map: { DE: 'Germany' } }] }) }],
+    isOver: isReady('Running'),
+    wrong: ({ druid }: DruidScene) =>
+      [...(druid.lookups?.keys() ?? [])].join() === '__default/countries' ? undefined : 'other lookups are there',
+  },
+  {
     name: 'terminate a supervisor with retention and compaction',
     begin: async (strike: Strike): Promise<DruidScene> =>
       (
@@ -114,13 +125,16 @@ export const DRUID_STORIES: readonly DruidStory[] = [
             deletionPolicy: 'Terminate',
             retention: [{ type: 'loadForever' }],
             compaction: { enabled: true },
+            lookups: [{ name: 'countries', map: { DE: 'Germany' } }],
           }),
         )
       ).untilRunning(),
     acts: [{ act: (scene: DruidScene) => scene.delete() }],
     isOver: (scene: DruidScene) => scene.resource() === undefined,
     wrong: ({ druid }: DruidScene) =>
-      druid.supervisors.has('clicks') || druid.compactions.has('clicks') ? 'something is left' : undefined,
+      druid.supervisors.has('clicks') || druid.compactions.has('clicks') || druid.lookups?.size !== 0
+        ? 'something is left'
+        : undefined,
   },
   {
     name: 'delete a DruidDatasource',

@@ -28,7 +28,7 @@ const UNSTRUCK: ReadonlySet<PropertyKey> = new Set(['now', 'watch', 'reportUnlik
 const READS: ReadonlySet<PropertyKey> = new Set([
   ...['get', 'list', 'dryRunCreate'],
   ...['report', 'savepoint'],
-  ...['supervisor', 'history', 'status', 'tasks', 'query', 'overview', 'rules', 'compaction', 'sample'],
+  ...['supervisor', 'history', 'status', 'tasks', 'query', 'overview', 'rules', 'compaction', 'sample', 'lookup'],
 ])
 
 /**

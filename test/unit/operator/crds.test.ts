@@ -117,6 +117,7 @@ const datasourceSpec: FieldsOf<DruidDatasourceSpec> = {
   retention: true,
   compaction: true,
   validation: true,
+  lookups: true,
   suspended: true,
   driftPolicy: true,
   adoption: true,

@@ -276,6 +276,45 @@ describe('a DruidDatasource', () => {
     expect(reasons()).toEqual(['Created', 'TasksHandedOff', 'PartitionsUnread', 'TasksHandedOff', 'Healthy'])
   })
 
+  test('has Druid know its lookups, puts back what others change, and takes them away when they are not named', async () => {
+    const countries = { name: 'countries', map: { DE: 'Germany' } }
+    apply({ lookups: [countries, { name: 'hot', tier: 'hot', map: {} }] })
+    await settle()
+    expect([...(druid.lookups?.keys() ?? [])]).toEqual(['__default/countries', 'hot/hot'])
+    expect(druid.lookups?.get('__default/countries')).toMatchObject({
+      version: 'millrace-000000000001-shop/clicks',
+      lookupExtractorFactory: { type: 'map', map: { DE: 'Germany' } },
+    })
+    expect(condition('Configured')).toBe('True/AsWritten')
+    druid.lookups?.set('__default/countries', { version: 'zz', lookupExtractorFactory: { type: 'map', map: {} } })
+    await settle()
+    expect(druid.lookups?.get('__default/countries')).toMatchObject({
+      version: 'zz~millrace-000000000001-shop/clicks',
+      lookupExtractorFactory: { type: 'map', map: { DE: 'Germany' } },
+    })
+    druid.lookups?.set('__default/theirs', { version: 'v1', lookupExtractorFactory: {} })
+    kube.edit({ spec: { lookups: null } })
+    await settle()
+    expect([...(druid.lookups?.keys() ?? [])]).toEqual(['__default/theirs'])
+    expect(reasons()).toEqual(['Created', 'Configured', 'Configured', 'DriftCorrected', 'Configured', 'Configured'])
+    expect(status().settings ?? []).toEqual([])
+  })
+
+  test('leaves a lookup that belongs to another resource, says so, and takes it once that is gone', async () => {
+    const theirs = { version: 'millrace-000000000004-shop/other', lookupExtractorFactory: { type: 'map', map: {} } }
+    druid.lookups = new Map([['__default/countries', theirs]])
+    apply({ lookups: [{ name: 'countries', map: { DE: 'Germany' } }] })
+    await settle()
+    await settle()
+    expect(druid.lookups.get('__default/countries')).toEqual(theirs)
+    expect(condition('Configured')).toBe('False/Rejected')
+    expect(condition('Ready')).toBe('True/Running')
+    expect(reasons()).toEqual(['Created', 'Rejected'])
+    druid.lookups.delete('__default/countries')
+    await settle()
+    expect(condition('Configured')).toBe('True/AsWritten')
+  })
+
   test('is not sent while the sampler refuses it, in the words of Druid, and is sent when it no longer does', async () => {
     apply()
     await settle()
@@ -623,6 +662,12 @@ describe('a deleted DruidDatasource', () => {
     await deleted({ deletionPolicy: 'Retain' })
     expect(kube.object).toBeUndefined()
     expect(druid.supervisors.get('clicks')?.suspended).toBe(false)
+  })
+
+  test('under Terminate takes its lookups away, and none of another resource', async () => {
+    druid.lookups = new Map([['__default/theirs', { version: 'v1', lookupExtractorFactory: { type: 'map', map: {} } }]])
+    await deleted({ deletionPolicy: 'Terminate', lookups: [{ name: 'countries', map: { DE: 'Germany' } }] })
+    expect([...druid.lookups.keys()]).toEqual(['__default/theirs'])
   })
 
   test('terminates its supervisor under Terminate and waits for its tasks', async () => {
