@@ -410,6 +410,31 @@ describe.skipIf(why !== undefined)(
       await everythingIsVisible()
     })
 
+    test('lookups are known to queries, changed, put back when others change them, and removed', async () => {
+      const sql = `SELECT LOOKUP('DE', 'countries') AS c, LOOKUP('FR', 'countries') AS d`
+      const named = (): Promise<unknown> =>
+        druid.query(sql).then(
+          ([row]) => row,
+          (error: unknown) => {
+            // nodes load it some seconds after it was made
+            if (String(error).includes('Lookup [countries] not found')) return undefined
+            throw error
+          },
+        )
+      const shows = (what: string, wanted: object): Promise<void> =>
+        reconciledUntil(what, async () => JSON.stringify(await named()) === JSON.stringify(wanted))
+      await edit({ lookups: [{ name: 'countries', map: { DE: 'Germany' } }] })
+      await shows('it is known', { c: 'Germany', d: null })
+      await edit({ lookups: [{ name: 'countries', map: { DE: 'Deutschland', FR: 'France' } }] })
+      await shows('it is changed', { c: 'Deutschland', d: 'France' })
+      const told = events.length
+      await druid.setLookup('__default', 'countries', { version: 'zz', factory: { type: 'map', map: {} } })
+      await reconciledUntil('it is put back', () => events.slice(told).includes('DriftCorrected'))
+      await shows('it is known again', { c: 'Deutschland', d: 'France' })
+      await edit({ lookups: null })
+      await reconciledUntil('it is gone', async () => (await druid.lookup('__default', 'countries')) === undefined)
+    })
+
     test('what Druid gives back is a rawSpec that is sent once and goes on where the typed one was', async () => {
       const typed = (await datasource())?.spec
       const live = await druid.supervisor('delays')
