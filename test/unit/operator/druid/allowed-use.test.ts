@@ -36,6 +36,21 @@ test('the datasource in Druid counts, not the name of the resource', () => {
   expect(useProblem('main', uses(['shop', 'clicks']), renamed)?.path).toBe('spec.dataSource')
 })
 
+test('lookups, which are those of the whole Druid, need names that the namespace may use', () => {
+  const named = sampleDatasource({
+    lookups: [
+      { name: 'clicks-of', map: {} },
+      { name: 'salaries', map: {} },
+    ],
+  })
+  expect(useProblem('main', uses(['shop', 'clicks*'], ['bank', 'salaries']), named)).toMatchObject({
+    path: 'spec.lookups[1].name',
+    message: "namespace 'shop' may name lookups of Druid 'main' as its datasources clicks*, not 'salaries'",
+  })
+  expect(useProblem('main', uses(['shop', '*']), named)).toBeUndefined()
+  expect(useProblem('main', [], named)).toBeUndefined()
+})
+
 test.each<[string, unknown]>([
   ['no list', { namespaces: ['a'], datasources: ['b'] }],
   ['a rule without datasources', [{ namespaces: ['a'] }]],
