@@ -113,6 +113,8 @@ async function applyOne(
   { note, intend }: WishParts,
 ): Promise<{ status: SettingStatus; isDrift: boolean }> {
   const [name, hash, owner] = [entryName(lookup), lookupHash(lookup), lookupOwner(resource)]
+  // not sent again until the resource changes
+  if (before?.rejected !== undefined && before.hash === hash) return { status: before, isDrift: false }
   const { writing, ...known } = before ?? { name, hash: '' }
   const interrupted = writing?.hash === hash ? writing.event : undefined
   const live = await client.lookup(lookup.tier, lookup.name)

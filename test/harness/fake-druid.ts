@@ -170,6 +170,7 @@ export class FakeDruid {
           text: '{"error":"Not initialized. If this is the first lookup, post an empty map to initialize"}',
         }
       const posted = JSON.parse(body) as Lookup
+      if (name === 'refused') return { status: 400, text: '{"error":"no such lookup"}' }
       if (live !== undefined && posted.version <= live.version)
         return {
           status: 500,

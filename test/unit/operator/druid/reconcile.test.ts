@@ -300,6 +300,19 @@ describe('a DruidDatasource', () => {
     expect(status().settings ?? []).toEqual([])
   })
 
+  test('does not send a lookup again that Druid refused until it is another one', async () => {
+    apply({ lookups: [{ name: 'refused', map: {} }] })
+    await settle()
+    const writes = druid.writes().length
+    await settle()
+    expect(druid.writes()).toHaveLength(writes)
+    expect(condition('Configured')).toBe('False/Rejected')
+    expect(reasons()).toEqual(['Created', 'Rejected'])
+    kube.edit({ spec: { lookups: [{ name: 'refused', map: { a: 'b' } }] } })
+    await settle()
+    expect(reasons()).toEqual(['Created', 'Rejected', 'Rejected'])
+  })
+
   test('leaves a lookup that belongs to another resource, says so, and takes it once that is gone', async () => {
     const theirs = { version: 'millrace-000000000004-shop/other', lookupExtractorFactory: { type: 'map', map: {} } }
     druid.lookups = new Map([['__default/countries', theirs]])
