@@ -124,6 +124,23 @@ describe('TLS of the tcp connector', () => {
     expect(await reader.poll(100)).toBeUndefined()
   })
 
+  test('holds at most 256 connections whose handshake has not ended, and takes senders once they are gone', async () => {
+    const server = await certificate('server')
+    const { reader, port } = await source({ tls: { certificateFile: server.certificateFile, keyFile: server.keyFile } })
+    let refused = 0
+    const silent = Array.from({ length: 300 }, () => {
+      const socket = connectPlain(port, '127.0.0.1')
+      socket.on('error', () => undefined)
+      socket.once('close', () => (refused += 1))
+      closing.push(() => void socket.destroy())
+      return socket
+    })
+    await until('those beyond the limit are closed', () => refused === 300 - 256 || undefined)
+    for (const socket of silent) socket.destroy()
+    await until('a sender is taken', async () => (await sent(port, { ca: server.text })) === 'sent' || undefined)
+    expect(await rowsOf(reader, 1)).toContain(1)
+  })
+
   test('asks for a certificate of its authority where it names one', async () => {
     const [server, sender, stranger] = [
       await certificate('server'),
