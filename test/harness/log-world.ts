@@ -34,6 +34,8 @@ interface Slot {
   readonly owner: string
   readonly reader: SourceReader
   intake: Intake | undefined
+  /** What was reported of it last. */
+  trouble: Error | null
   /** Rows since the last checkpoint. */
   pending: string[]
 }
@@ -80,7 +82,13 @@ export class LogWorld {
     this.slots = await Promise.all(
       Array.from({ length: parallelism }, async (_, slot) => {
         const owner = `attempt-${this.#attempt}-${slot}`
-        const one: Slot = { owner, reader: this.#reader(owner, slot, () => one), intake: undefined, pending: [] }
+        const one: Slot = {
+          owner,
+          reader: this.#reader(owner, slot, () => one),
+          intake: undefined,
+          trouble: null,
+          pending: [],
+        }
         await one.reader.open(splits.filter((_, index) => index % parallelism === slot))
         return one
       }),
@@ -124,7 +132,9 @@ export class LogWorld {
       ...this.#context(owner, this.files.filesOf(owner)),
       slot,
       parallelism: 1,
-      reportTrouble: () => undefined,
+      reportTrouble: (error: Error | null) => {
+        one().trouble = error
+      },
     }
     return this.#source(owner, (intake) => {
       one().intake = intake

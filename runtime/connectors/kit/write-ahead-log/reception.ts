@@ -41,6 +41,8 @@ export class Reception {
   readonly #rows: ReceivedRows
   readonly #append: Intake['append']
   readonly #closing = new AbortController()
+  /** Of the log: its owner is to know why senders are sent away. */
+  readonly #trouble: TroubleReporter
   #receiver: Promise<Receiver | undefined> = Promise.resolve(undefined)
   #failure: Error | undefined
   /** One of its own: what it is given comes between two rows of the reader's. */
@@ -50,6 +52,7 @@ export class Reception {
     this.#parts = parts
     this.#rows = rows
     this.#append = append
+    this.#trouble = new TroubleReporter(parts.context.ports.clock, parts.context)
   }
 
   get isClosing(): boolean {
@@ -63,7 +66,7 @@ export class Reception {
     const { signal } = this.#closing
     this.#checker = checker
     const environment = { clock, rng, trouble: new TroubleReporter(clock, context), signal, policy }
-    const intake: Intake = { append: this.#append, check: (entry) => this.#check(entry) }
+    const intake: Intake = { append: (entries) => this.#keep(entries), check: (entry) => this.#check(entry) }
     this.#receiver = retrying(environment, what, Infinity, () => open(intake, signal)).catch((error: unknown) => {
       if (!signal.aborted) this.#failure = error instanceof Error ? error : new Error(String(error))
       return undefined
@@ -78,6 +81,17 @@ export class Reception {
   async close(): Promise<void> {
     this.#closing.abort()
     await (await this.#receiver)?.close()
+  }
+
+  async #keep(entries: readonly LogEntry[]): Promise<'kept' | 'full'> {
+    try {
+      const answer = await this.#append(entries)
+      this.#trouble.works()
+      return answer
+    } catch (error) {
+      if (error instanceof MillraceError && error.code === 'LOG_UNWRITABLE') this.#trouble.isSlow(error)
+      throw error
+    }
   }
 
   async #check({ value: content, metadata }: LogEntry): Promise<void> {
