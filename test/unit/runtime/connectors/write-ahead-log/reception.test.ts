@@ -1,6 +1,10 @@
 import { expect, test } from 'vitest'
+import { loadRecordCodecs } from '../../../../../runtime/connectors/kit/record-codecs.ts'
 import { sleep } from '../../../../../runtime/ports/clock.ts'
 import { entryOf, IN_A_TOPIC, LogWorld } from '../../../../harness/log-world.ts'
+
+// not in virtual time
+await loadRecordCodecs()
 
 test.each([
   ['a folder', undefined, /^cannot write \/log\//],
