@@ -18,7 +18,7 @@ export function webhookConnector(
       return loggedSource(options, {
         where: `port ${port}`,
         connectKafka,
-        open: ({ ports, host, parallelism }, intake) =>
+        open: ({ ports, host, parallelism, reportTrouble }, intake) =>
           listen(
             {
               host,
@@ -28,7 +28,7 @@ export function webhookConnector(
               timeoutMs,
               tls: tls && (() => readTlsMaterial(tls, ports.secretFiles)),
             },
-            webhookHandler(options, ports, intake),
+            webhookHandler(options, ports, intake, { reportTrouble }),
           ),
       })
     },

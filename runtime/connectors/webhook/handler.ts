@@ -4,6 +4,8 @@ import { isSameSecret } from '../../model/same-secret.ts'
 import type { Ports } from '../../ports/ports.ts'
 import type { LogEntry } from '../kit/write-ahead-log/log-frame.ts'
 import type { Intake } from '../kit/write-ahead-log/reception.ts'
+import type { SystemReports } from '../system-reports.ts'
+import { TroubleReporter } from '../kit/trouble-reporter.ts'
 import { keepReceived } from '../kit/write-ahead-log/received-rows.ts'
 import type { Signature, WebhookOptions } from './declaration.ts'
 import { recordsOf } from './request-records.ts'
@@ -36,8 +38,11 @@ export function webhookHandler(
   options: HandlerOptions,
   { clock, secretFiles }: Pick<Ports, 'clock' | 'secretFiles'>,
   intake: Intake,
+  reports: SystemReports,
 ): (request: WebhookRequest) => Promise<WebhookAnswer> {
   const keep = keepReceived(options.metadata)
+  // senders learn nothing of it, and the owner of the job is to
+  const trouble = new TroubleReporter(clock, { reportTrouble: (error) => reports.reportTrouble(error) })
   let heldBytes = 0
 
   const take = async (request: WebhookRequest): Promise<WebhookAnswer> => {
@@ -77,10 +82,22 @@ export function webhookHandler(
     }
   }
 
+  const readSecret = async (file: string): Promise<string> => {
+    try {
+      const secret = await secretFiles.read(file)
+      trouble.works()
+      return secret.replace(/\r?\n$/, '')
+    } catch (cause) {
+      const error = secretUnreadable(file, cause)
+      trouble.isSlow(error)
+      throw error
+    }
+  }
+
   const unauthorized = async (request: WebhookRequest): Promise<WebhookAnswer | undefined> => {
     if (options.tokenFile === undefined) return undefined
     const shown = /^Bearer (.+)$/i.exec(request.header('authorization') ?? '')?.[1]
-    const token = withoutLineEnd(await secretFiles.read(options.tokenFile))
+    const token = await readSecret(options.tokenFile)
     return token !== '' && isSameSecret(shown, token)
       ? undefined
       : refused(401, 'TOKEN_WRONG', 'a bearer token is needed')
@@ -92,7 +109,7 @@ export function webhookHandler(
     signature: Signature | undefined,
   ): Promise<boolean> => {
     if (signature === undefined) return true
-    const key = withoutLineEnd(await secretFiles.read(signature.secretFile))
+    const key = await readSecret(signature.secretFile)
     if (key === '') return false
     const wanted = createHmac(signature.algorithm, key).update(body).digest(signature.encoding)
     const shown = request.header(signature.header)
@@ -130,6 +147,10 @@ function later(message: string): WebhookAnswer {
   return { ...refused(429, 'LATER', message), retryAfter: RETRY_AFTER_S }
 }
 
-function withoutLineEnd(secret: string): string {
-  return secret.replace(/\r?\n$/, '')
+function secretUnreadable(file: string, cause: unknown): MillraceError {
+  return new MillraceError('WEBHOOK_SECRET_UNREADABLE', `cannot read ${file}, which requests are checked with`, {
+    domain: 'user',
+    cause,
+    hint: 'Mount the Secret at this path; senders are asked to come again until then.',
+  })
 }
