@@ -38,10 +38,11 @@ test.each([
   'a %s that cannot be read is reported to the owner of the job, not to senders, until it can',
   async (_what, options, headers) => {
     const clock = new ManualClock()
-    let secret: string | undefined
+    const mounted = new Map<string, string>()
     let trouble: Error | null = null
     const secretFiles = {
       read: async (file: string) => {
+        const secret = mounted.get(file)
         if (secret === undefined) throw new Error(`ENOENT: ${file}`)
         return secret
       },
@@ -60,7 +61,7 @@ test.each([
       code: 'WEBHOOK_SECRET_UNREADABLE',
       message: `cannot read ${FILE}, which requests are checked with`,
     })
-    secret = 'secret\n'
+    mounted.set(FILE, 'secret\n')
     expect((await handle(request(headers))).status).toBe(200)
     expect(trouble).toBeNull()
   },
