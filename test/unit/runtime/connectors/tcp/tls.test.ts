@@ -41,6 +41,15 @@ async function certificate(name: string): Promise<{ certificateFile: string; key
 
 /** A source that listens with these options. */
 async function source(options: Options): Promise<{ reader: SourceReader; port: number }> {
+  const { reader, listens } = await opened(options, [])
+  return { reader, port: await listens() }
+}
+
+/** The same, whether it can listen or not; `trouble` gets what is reported. */
+async function opened(
+  options: Options,
+  trouble: string[],
+): Promise<{ reader: SourceReader; listens: () => Promise<number> }> {
   let port = 0
   const net: Net = {
     connect: (address) => realNet.connect(address),
@@ -56,13 +65,12 @@ async function source(options: Options): Promise<{ reader: SourceReader; port: n
     ...sourceContext({ verb: { connector: 'tcp' }, schema: SCHEMA, baseDir: folder, ports }),
     slot: 0,
     parallelism: 1,
-    reportTrouble: () => undefined,
+    reportTrouble: (error: Error | null) => void trouble.push(error?.message ?? ''),
   }
   const reader = connector.reader(context, ROWS)
   closing.push(() => reader.close())
   await reader.open(await connector.enumerator(context).discover([], 1, 1))
-  await until('it listens', () => port > 0 || undefined)
-  return { reader, port }
+  return { reader, listens: () => until('it listens', () => (port > 0 ? port : undefined)) }
 }
 
 async function rowsOf(reader: SourceReader, count: number): Promise<number[]> {
@@ -193,6 +201,18 @@ describe('TLS of the tcp connector', () => {
     writeFileSync(trusted, server.text)
     const [rows] = await Promise.all([rowsOf(reader, 2), written])
     expect(rows).toEqual([1, 2])
+  })
+
+  test('reports a certificate that is none, and listens once it is one', async () => {
+    const server = await certificate('server')
+    const broken = join(folder, 'broken.crt')
+    writeFileSync(broken, 'none')
+    const trouble: string[] = []
+    const { reader, listens } = await opened({ tls: { certificateFile: broken, keyFile: server.keyFile } }, trouble)
+    await until('it is reported', () => trouble.find((text) => text.includes('tls cannot use its certificate')))
+    writeFileSync(broken, server.text)
+    expect(await sent(await listens(), { ca: server.text })).toBe('sent')
+    expect(await rowsOf(reader, 1)).toEqual([1])
   })
 
   test('needs a certificate where it listens', () => {
