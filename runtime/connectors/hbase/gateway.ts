@@ -221,7 +221,7 @@ function urlSafe(base64: string): string {
   return base64.replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '')
 }
 
-/** Which errors of a gateway pass. */
+/** A call is repeated after these errors of a gateway. */
 export const RETRIES: RetryPolicy = {
   isRetriable: (error) => error instanceof MillraceError && error.retriable,
   describe: (what, error) =>

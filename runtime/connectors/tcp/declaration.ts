@@ -107,9 +107,9 @@ export const declaration: ConnectorDeclaration = {
 export interface TcpSourceOptions extends LoggedOptions {
   readonly listen: number | undefined
   readonly connect: readonly string[] | undefined
-  /** Of connections that the source makes. */
+  /** Encrypts the connections that the source makes. */
   readonly tls: false | TlsFiles
-  /** Of connections that it takes. */
+  /** Encrypts the connections that it takes. */
   readonly serverTls: TlsFiles | undefined
   readonly framing: Framing
   readonly acknowledge: 'none' | 'count'

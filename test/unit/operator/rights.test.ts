@@ -87,7 +87,7 @@ async function usedBy<S extends Scene>(stories: readonly Story<S>[], used: Set<s
       expect(await play(story, new Rights(used, drive)), story.name).toMatchObject({ wrong: undefined })
 }
 
-/** Of the template, without the Secrets that a release may name. */
+/** The rules of the template, without the Secrets that a release may name. */
 function granted(): Set<string> {
   const text = readFileSync(join(ROOT, 'charts/millrace/templates/_helpers.tpl'), 'utf8')
   const [, rules = ''] = /define "millrace\.rules" -\}\}\n([\s\S]*?)\{\{- end \}\}\n(?=\n|$)/.exec(text) ?? []

@@ -41,11 +41,11 @@ export class Reception {
   readonly #rows: ReceivedRows
   readonly #append: Intake['append']
   readonly #closing = new AbortController()
-  /** Of the log: its owner is to know why senders are sent away. */
+  /** Reports a log that cannot be written to the owner of the job: senders are not told why. */
   readonly #trouble: TroubleReporter
   #receiver: Promise<Receiver | undefined> = Promise.resolve(undefined)
   #failure: Error | undefined
-  /** One of its own: what it is given comes between two rows of the reader's. */
+  /** The reader has another scanner, since entries are checked between two of its rows. */
   #checker: RowScanner | undefined
 
   constructor(parts: ReceptionParts, rows: ReceivedRows, append: Intake['append']) {
