@@ -35,7 +35,7 @@ interface Ring {
 
 const nothing = (): Promise<void> => Promise.resolve()
 const RINGS: readonly Ring[] = [
-  { name: 'unit', limitMinutes: 10, missing: () => undefined, prepare: nothing },
+  { name: 'unit', limitMinutes: 15, missing: () => undefined, prepare: nothing },
   { name: 'simulation', limitMinutes: 15, missing: () => undefined, prepare: nothing },
   { name: 'embedded', limitMinutes: 20, missing: embeddedMissing, prepare: nothing },
   {
